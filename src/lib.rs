@@ -1,0 +1,15 @@
+//! wormwatch: a passive sensor that sees network worms by what no worm can avoid.
+//!
+//! One straight line: `source` → `decode` → `flow` + `proto` → `event` → `detect` → `score` →
+//! `incident` → `sink`. Each stage knows the type it takes and the type it gives; only `pipeline`
+//! knows the order. `docs/architecture.md` follows a packet through it.
+
+pub mod decode;
+pub mod detect;
+pub mod event;
+pub mod incident;
+pub mod inventory;
+pub mod net;
+pub mod score;
+pub mod source;
+pub mod time;

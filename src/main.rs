@@ -1,0 +1,3 @@
+//! The `wormwatch` command.
+
+fn main() {}
