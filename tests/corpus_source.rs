@@ -1,6 +1,7 @@
 //! Every capture of the corpus is read to the frame that `capinfos` counts.
 //!
 //! The corpus is looked for beside the repository or where `WORMWATCH_CORPUS` says.
+#![allow(clippy::unwrap_used, clippy::print_stdout, reason = "helpers of tests are tests")]
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};

@@ -104,8 +104,8 @@ fn walk(directory: &Path, found: &mut Vec<Found>) -> Result<(), SourceError> {
 
 /// Reads up to a file's first frame; the flag says that the file ends before it says what it is.
 fn probe(path: &Path, about: &Metadata) -> Result<Result<(Found, bool), Unreadable>, SourceError> {
-    let file = DiskFile::open(path.to_owned(), true, None)
-        .map_err(|source| unreadable(path, source))?;
+    let file =
+        DiskFile::open(path.to_owned(), true, None).map_err(|source| unreadable(path, source))?;
     let mut reader = match CaptureReader::new(Box::new(file), PROBE_BUFFER) {
         Ok(reader) => reader,
         Err(why) => return Ok(Err(why)),

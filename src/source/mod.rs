@@ -2,14 +2,14 @@
 //!
 //! A source knows bytes, link types, timestamps and drop counters, and nothing of what is inside.
 
-//pub mod duplicates;
+pub mod duplicates;
 mod error;
 pub mod file;
 mod find;
 //pub mod live;
 mod set;
 
-//pub use self::duplicates::Duplicates;
+pub use self::duplicates::Duplicates;
 pub use self::error::SourceError;
 //pub use self::live::{LiveConfig, LiveSource, StopHandle};
 pub use self::set::CaptureSet;

@@ -180,7 +180,8 @@ impl CaptureSet {
                 }
             }
             Err(why) => {
-                input.report.damage = Some(format!("it could be read at first, but then not: {why}"));
+                input.report.damage =
+                    Some(format!("it could be read at first, but then not: {why}"));
             }
         }
     }
@@ -289,3 +290,6 @@ impl Source for CaptureSet {
         name.unwrap_or_else(|| format!("interface {interface}"))
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -9,6 +9,8 @@ mod other;
 mod pcap;
 mod pcapng;
 #[cfg(test)]
+pub(super) mod samples;
+#[cfg(test)]
 mod tests;
 mod unpack;
 mod window;
@@ -65,10 +67,7 @@ impl Drops {
 
     /// What `newer` says, and this where it says nothing.
     fn or(self, newer: Self) -> Self {
-        Self {
-            kernel: newer.kernel.or(self.kernel),
-            interface: newer.interface.or(self.interface),
-        }
+        Self { kernel: newer.kernel.or(self.kernel), interface: newer.interface.or(self.interface) }
     }
 }
 
@@ -306,7 +305,7 @@ impl CaptureReader {
             }
         };
         self.damage = match (flaw, self.window.failure()) {
-            (Some(Flaw::Broken(what)), _) => Some(format!("damaged at {place}: {what}")),
+            (Some(Flaw::Broken(what)), _) => Some(format!("damaged in {place}: {what}")),
             (_, Some(error)) if is_cut(error) => Some(format!("cut off in the middle of {place}")),
             (_, Some(error)) => Some(format!("unreadable from {place} on: {error}")),
             (Some(Flaw::CutOff), None) => Some(format!("cut off in the middle of {place}")),

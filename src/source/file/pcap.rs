@@ -80,7 +80,9 @@ impl Pcap {
             (..=1, _) | (2, ..=2) => Lengths::Swapped,
             (2, 3) | (543, 0) => Lengths::Unsure,
             (2, _) => Lengths::Documented,
-            _ => return Err(Flaw::broken(format!("its format version {major}.{minor} is unknown"))),
+            _ => {
+                return Err(Flaw::broken(format!("its format version {major}.{minor} is unknown")));
+            }
         };
         window.consume(FILE_HEADER);
         Ok(Self {

@@ -88,7 +88,7 @@ impl Pcapng {
                 self.begin_section(magic)?;
             }
             let length = self.word(length);
-            if length < 12 || length % 4 != 0 {
+            if length < 12 || !length.is_multiple_of(4) {
                 return Err(Flaw::broken(format!("a block cannot be {length} bytes long")));
             }
             match self.word(kind) {
@@ -125,12 +125,7 @@ impl Pcapng {
     }
 
     /// The bytes between a block's two frames, once all of it is in memory and its lengths agree.
-    fn body<'w>(
-        &self,
-        window: &'w mut Window,
-        length: u32,
-        limit: u32,
-    ) -> Result<&'w [u8], Flaw> {
+    fn body<'w>(&self, window: &'w mut Window, length: u32, limit: u32) -> Result<&'w [u8], Flaw> {
         if length > limit {
             return Err(Flaw::too_long(length));
         }
@@ -156,12 +151,7 @@ impl Pcapng {
 
     /// An enhanced packet block, or the obsolete one: they differ in the width of the first field.
     #[inline]
-    fn packet(
-        &mut self,
-        window: &mut Window,
-        length: u32,
-        enhanced: bool,
-    ) -> Result<Record, Flaw> {
+    fn packet(&mut self, window: &mut Window, length: u32, enhanced: bool) -> Result<Record, Flaw> {
         let body = self.body(window, length, MAX_FRAME as u32 + MAX_OPTIONS)?;
         let room = body.len().saturating_sub(20);
         let words = body.first_chunk::<20>().map(|head| head.as_chunks::<4>().0);
@@ -173,7 +163,9 @@ impl Pcapng {
             (false, [a, b, ..]) => u32::from(self.half([a, b])),
         };
         let Some(interface) = self.interfaces.get(index as usize) else {
-            return Err(Flaw::broken(format!("it names interface {index}, which is not described")));
+            return Err(Flaw::broken(format!(
+                "it names interface {index}, which is not described"
+            )));
         };
         let captured = self.word(captured);
         let len = captured as usize;
