@@ -4,12 +4,16 @@
 //! `incident` → `sink`. Each stage knows the type it takes and the type it gives; only `pipeline`
 //! knows the order. `docs/architecture.md` follows a packet through it.
 
+pub mod daemon;
 pub mod decode;
 pub mod detect;
 pub mod event;
 pub mod incident;
 pub mod inventory;
 pub mod net;
+pub mod pipeline;
 pub mod score;
+pub mod sink;
 pub mod source;
 pub mod time;
+pub mod web;
