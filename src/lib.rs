@@ -6,6 +6,7 @@
 
 pub mod cli;
 pub mod config;
+pub mod daemon;
 pub mod decode;
 pub mod detect;
 pub mod eval;
@@ -13,6 +14,9 @@ pub mod event;
 pub mod incident;
 pub mod inventory;
 pub mod net;
+pub mod pipeline;
 pub mod score;
+pub mod sink;
 pub mod source;
 pub mod time;
+pub mod web;
