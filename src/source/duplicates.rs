@@ -12,12 +12,13 @@
 //! Senders repeat themselves too, and such packets must not vanish. Which repetitions can be told from
 //! copies?
 //!
-//! * With an identification (IPv4, not zero), a copy has the same and a repetition the next one, since
-//!   senders must not repeat it soon (RFC 6864, 4.1, RFC 791, 3.2). Equal packets are one.
+//! * With an identification (IPv4), a copy has the same and a repetition the next one, since senders
+//!   must not repeat it soon (RFC 6864, 4.1, RFC 791, 3.2). Equal packets are one. Identifications
+//!   that tools and stacks put into every packet do not count as one (see [`CONSTANT`]).
 //! * TCP segments that occupy sequence numbers (SYN, FIN or data) are retransmitted after 200 ms or so
 //!   (RFC 6298, 2.4 asks for a second; Linux takes 200 ms). An earlier one, after a loss that the peer reported, is
 //!   taken for a copy; it carries nothing new. Equal segments are one.
-//! * Everything else is anonymous: IPv6 and identification zero without such a TCP segment, so UDP
+//! * Everything else is anonymous: IPv6 and constant identifications without such a TCP segment, so UDP
 //!   requests, pure acknowledgements, resets, pings, and what is not IP, such as ARP. On one interface it
 //!   is never a copy. Several interfaces are counted against each other: the n-th such packet on
 //!   one interface is a copy if another one has shown n of them already.
@@ -186,7 +187,7 @@ fn ipv4(network: &[u8], hasher: &mut impl Hasher) -> Option<Identity> {
     hasher.write_u64(u64::from_be_bytes([l0, l1, i0, i1, f0, f1, protocol, 4]));
     hasher.write(payload);
     let is_first_fragment = (f0 & 0x1f, f1) == (0, 0);
-    let has_identification = [i0, i1] != [0, 0];
+    let has_identification = !CONSTANT.contains(&u16::from_be_bytes([i0, i1]));
     let is_unique =
         has_identification || is_first_fragment && protocol == TCP && occupies_sequence(payload);
     Some(if is_unique { Identity::Unique } else { Identity::Anonymous })
@@ -207,6 +208,10 @@ fn ipv6(network: &[u8], hasher: &mut impl Hasher) -> Option<Identity> {
 }
 
 const TCP: u8 = 6;
+
+/// Identifications that say nothing: zero of packets that are not to be fragmented (Linux), one of
+/// scapy, 54321 of ZMap.
+const CONSTANT: [u16; 3] = [0, 1, 54_321];
 
 /// Whether a TCP segment carries a SYN, a FIN or data (RFC 9293, 3.1).
 fn occupies_sequence(segment: &[u8]) -> bool {
@@ -308,6 +313,7 @@ mod tests {
 
         for packet in [
             ipv4(0, 64, 17, b"request"),
+            ipv4(1, 64, 17, b"request"),
             ipv6(64, 17, b"request"),
             ipv6(64, 6, &tcp(1, 0x10, b"")),
             ipv6(64, 6, &tcp(1, 0x14, b"")),
@@ -337,7 +343,7 @@ mod tests {
     #[test]
     fn remembers_a_bounded_number_of_packets_the_latest() {
         let mut duplicates = Duplicates::default();
-        let packet = |n: u32| ipv4(1, 64, 17, &n.to_be_bytes());
+        let packet = |n: u32| ipv4(7, 64, 17, &n.to_be_bytes());
         let many = 3 * CAPACITY as u32;
 
         for n in 0..many {

@@ -36,6 +36,9 @@ pub enum SourceError {
     /// More inputs than [`Frame::input`](super::Frame::input) can number.
     #[error("{0} capture files are more than one run can take (65535); replay them in parts")]
     TooMany(usize),
+    /// Live capture was asked for without an interface.
+    #[error("no interface to capture on was named; set `interfaces`")]
+    NoInterface,
     /// Live capture needs a privilege that this process lacks.
     #[error(
         "no permission to capture on {interface} ({reason}); capturing needs CAP_NET_RAW: run as root, under the systemd unit, or after `setcap cap_net_raw+ep` on the program"

@@ -6,12 +6,12 @@ pub mod duplicates;
 mod error;
 pub mod file;
 mod find;
-//pub mod live;
+pub mod live;
 mod set;
 
 pub use self::duplicates::Duplicates;
 pub use self::error::SourceError;
-//pub use self::live::{LiveConfig, LiveSource, StopHandle};
+pub use self::live::{LiveConfig, LiveSource, StopHandle};
 pub use self::set::CaptureSet;
 
 use crate::time::Timestamp;
