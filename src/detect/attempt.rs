@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::services::{Class, Direction, class, looks_like_reply};
-use crate::event::{Body, Conversation, Event, Opening, Outcome};
+use crate::event::{Body, Contact, Conversation, Event, Opening, Outcome};
 use crate::inventory::Inventory;
 use crate::net::{Service, Transport, is_group};
 use crate::time::Timestamp;
@@ -32,7 +32,7 @@ pub(crate) struct Attempt {
     pub(crate) outcome: Option<Outcome>,
     /// The first packet.
     pub(crate) opening: Opening,
-    /// How long it has waited for an answer.
+    /// How long it has waited for an answer, at least.
     pub(crate) waited: Duration,
     /// The connection.
     pub(crate) conversation: Conversation,
@@ -72,7 +72,7 @@ impl Attempt {
             direction: Direction::of(src, dst, inventory),
             outcome: contact.outcome,
             opening: contact.opening,
-            waited: contact.waited,
+            waited: contact.waited.max(resent_for(contact)),
             conversation: *talk,
         })
     }
@@ -94,6 +94,17 @@ impl Attempt {
     /// Whether the other end let it in.
     pub(crate) fn is_accepted(&self) -> bool {
         matches!(self.outcome, Some(Outcome::Accepted | Outcome::AppFailed))
+    }
+}
+
+/// How long a client must have waited to send its SYN as often as it did. It waits a second for the
+/// first time and twice as long each time (RFC 6298, sections 2.1 and 5.5); this holds even where
+/// the capture's clock cannot be trusted.
+fn resent_for(contact: &Contact) -> Duration {
+    if contact.opening == Opening::Syn && contact.server_packets == 0 && contact.outcome.is_none() {
+        Duration::from_secs((1 << contact.client_packets.saturating_sub(1).min(6)) - 1)
+    } else {
+        Duration::ZERO
     }
 }
 
@@ -150,5 +161,16 @@ mod tests {
         assert!(long.failure(0.1) < 0.1);
         assert!((refused.failure(0.1) - 1.0).abs() < f64::EPSILON);
         assert_eq!(long.start, seconds(0.0));
+    }
+
+    #[test]
+    fn takes_a_syn_sent_three_times_for_three_seconds_of_silence() {
+        let mut event = tcp("10.0.0.1", "10.0.0.2", 445).cut_off(0.0);
+        let Body::Contact(contact) = &mut event.body else { panic!("a contact") };
+        contact.client_packets = 3;
+
+        let attempt = attempt(&event).unwrap();
+
+        assert!(attempt.failure(1.0) > 0.9);
     }
 }

@@ -55,7 +55,7 @@ impl Default for Config {
             logins: logins::known(),
             likeness: 0.15,
             likeness_bytes: 100.0,
-            spread_nats: 0.7,
+            spread_nats: 1.0,
             clockwork: 0.02,
             clockwork_gap: Duration::from_secs(60),
             clockwork_llr: 5.0,

@@ -49,8 +49,10 @@ pub struct Config {
     /// full, whatever the port.
     pub dense_from: u8,
     /// Hosts first called within one second from which calls that the end of the input cut off
-    /// count half, however short the wait: nobody needs so many at once.
+    /// count half, however short the wait: nobody needs so many at once. The web is exempt.
     pub burst: u32,
+    /// The same for ways in, which people and tools open a few at a time.
+    pub burst_admin: u32,
     /// The most nats for one subject.
     pub llr_max: f64,
     /// First contacts remembered for one source, at least.
@@ -68,11 +70,12 @@ impl Default for Config {
             web: Odds { benign: 0.6, scanner: 0.2 },
             common: Odds { benign: 0.5, scanner: 0.2 },
             ipv6_outside: Odds { benign: 0.3, scanner: 0.2 },
-            forgiven: 2.0,
+            forgiven: 1.75,
             everyday_cap: 3.0,
             everyday_many: 32,
             dense_from: 3,
             burst: 16,
+            burst_admin: 6,
             llr_max: 10.0,
             contacts_max: 512,
             services_max: 15,
@@ -112,6 +115,8 @@ struct Source {
     dense: Vec<(u32, u8)>,
     burst_since: Timestamp,
     burst: u32,
+    /// What the calls of the burst would have counted more, had one known that it is one.
+    owed: f32,
 }
 
 /// The detector.
@@ -185,7 +190,7 @@ impl Config {
         if !source.seen.insert(edge_hash(attempt.dst, attempt.service), max) {
             return;
         }
-        let failure = source.failure(attempt, failure_weight, self.burst);
+        let failure = source.failure(attempt, failure_weight, self);
         let is_dense = failure > 0.0 && source.is_dense(attempt, self.dense_from);
         let Some((odds, is_everyday)) = self.odds(attempt, is_dense) else { return };
 
@@ -312,18 +317,23 @@ impl Tried {
 
 impl Source {
     /// How much of a failure an attempt is, bursts included.
-    fn failure(&mut self, attempt: &Attempt, failure_weight: f64, burst: u32) -> f64 {
+    fn failure(&mut self, attempt: &Attempt, failure_weight: f64, config: &Config) -> f64 {
         if attempt.start.since(self.burst_since).as_secs() >= 1 {
             self.burst_since = attempt.start;
             self.burst = 0;
+            self.owed = 0.0;
         }
         self.burst = self.burst.saturating_add(1);
         let failure = attempt.failure(failure_weight);
-        if attempt.outcome.is_none() && attempt.class != Class::Web && self.burst > burst {
-            failure.max(0.5 * failure_weight)
-        } else {
-            failure
+        let is_admin = attempt.class == Class::Admin;
+        if attempt.outcome.is_some() || attempt.class == Class::Web {
+            return failure;
         }
+        self.owed += (0.5 * failure_weight - failure).max(0.0) as f32;
+        if self.burst < if is_admin { config.burst_admin } else { config.burst } {
+            return failure;
+        }
+        failure + f64::from(std::mem::take(&mut self.owed))
     }
 
     /// Counts a failure in its neighbourhood and tells whether that is dense by now.

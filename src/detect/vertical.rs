@@ -60,7 +60,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             forgiven: 3.0,
-            nats: 1.35,
+            nats: 1.45,
             dynamic_weight: 0.08,
             stray_weight: 0.12,
             stealth_weight: 2.0,
