@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::bounded;
 use tokio::sync::oneshot;
-use tracing::{info, warn};
+use tracing::info;
 
 pub use self::engine::{AlertSettings, Command, Engine, EngineError, Settings, Wiring};
 pub use self::log::{LogError, LogFormat, LogSettings};
@@ -75,7 +75,7 @@ pub fn run<E: Engine>(path: &Path) -> Result<(), DaemonError> {
     let capture = E::open(&config).map_err(DaemonError::Capture)?;
     privileges::drop_all()?;
     if privileges::any_left() {
-        warn!("some capabilities could not be given up");
+        info!("a system-call filter keeps capabilities from being given up");
     }
     let alert_log = AlertLog::open(&settings.alerts.file)?;
     info!(

@@ -21,13 +21,20 @@ pub struct PrivilegeError {
 
 /// Drops every capability of the calling thread. Threads inherit what their creator has, so this
 /// comes before any other is started. Sockets that are open stay usable.
+///
+/// Under a system-call filter without capset, as in `systemd/wormwatch.service`, what the service
+/// manager left stays with this process, and only what it would execute has nothing.
 pub(super) fn drop_all() -> Result<(), PrivilegeError> {
     let failed = |step| move |errno: Errno| PrivilegeError { step, source: errno.into() };
     set_no_new_privs(true).map_err(failed("no_new_privs"))?;
     clear_ambient_capability_set().map_err(failed("ambient set"))?;
     let none = CapabilitySet::empty();
     let sets = CapabilitySets { effective: none, permitted: none, inheritable: none };
-    set_capabilities(None, sets).map_err(failed("capset"))
+    match set_capabilities(None, sets) {
+        // The kernel never refuses to drop (capset(2)): a filter did.
+        Ok(()) | Err(Errno::PERM) => Ok(()),
+        Err(errno) => Err(failed("capset")(errno)),
+    }
 }
 
 /// Whether the calling thread still has any capability.
