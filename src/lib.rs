@@ -12,4 +12,5 @@ pub mod inventory;
 pub mod net;
 pub mod score;
 pub mod source;
+pub mod synth;
 pub mod time;
