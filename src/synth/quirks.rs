@@ -57,7 +57,8 @@ pub fn discovery(scene: &mut Scene) -> Truth {
     let netbios = (subnet_broadcast(), 137, payload::dns_question(9, "WORKGROUP"));
     let questions = [mdns, llmnr, ssdp, netbios];
     for last in 100..120u8 {
-        let host = local(last);
+        // RFC 6762 section 11 wants 255; the others do not mind.
+        let host = Station { ttl: 255, ..local(last) };
         let mut after = scene.rng.around(MINUTE);
         for turn in 0..24usize {
             after += scene.rng.around(Duration::from_secs(20));

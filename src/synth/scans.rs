@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
-use super::conversation::{End, Fate, Side};
+use super::conversation::{End, Fate, Side, Turn};
 use super::exchange::{ping, resolve};
 use super::office::{live, look_up, moment, read_file, says};
 use super::payload;
-use super::scene::{DAY, HOUR, MINUTE, Scene, local, routed, router};
+use super::scene::{DAY, HOUR, MINUTE, START, Scene, local, routed, router};
 use super::truth::Truth;
 
 /// A worm that found TCP port 445 walks through a /24, after half an hour of ordinary life.
@@ -92,35 +92,47 @@ pub fn vertical(scene: &mut Scene) -> Truth {
 pub fn vertical_near_miss(scene: &mut Scene) -> Truth {
     let (client, server) = (local(33), routed(3, 6));
     let mut control = scene.call(MINUTE, client, server, 21);
+    let line = |from, text: &str| says(from, text.as_bytes().to_vec(), text.len());
     control.turns = vec![
-        says(Side::Server, b"220 ready\r\n".to_vec(), 11),
-        says(Side::Client, b"USER reader\r\n".to_vec(), 13),
-        says(Side::Server, b"331 password, please\r\n".to_vec(), 22),
-        says(Side::Client, b"PASS secret\r\n".to_vec(), 13),
-        says(Side::Server, b"230 welcome\r\n".to_vec(), 13),
+        line(Side::Server, "220 ready\r\n"),
+        line(Side::Client, "USER reader\r\n"),
+        line(Side::Server, "331 password, please\r\n"),
+        line(Side::Client, "PASS secret\r\n"),
+        line(Side::Server, "230 welcome\r\n"),
     ];
-    let mut after = MINUTE + Duration::from_secs(1);
-    for number in 0..200u16 {
+    let mut files = Vec::new();
+    for number in 0..200 {
         let port = 50_000 + scene.rng.below(10_000) as u16;
         let [high, low] = port.to_be_bytes();
-        let entered = format!("227 Entering Passive Mode (10,20,3,6,{high},{low})\r\n");
-        let fetch = format!("RETR file-{number:03}\r\n");
-        let wait = Duration::from_millis(200);
-        let mut passive = says(Side::Client, b"PASV\r\n".to_vec(), 6);
-        passive.after = wait;
-        control.turns.push(passive);
-        control.turns.push(says(Side::Server, entered.clone().into_bytes(), entered.len()));
-        control.turns.push(says(Side::Client, fetch.clone().into_bytes(), fetch.len()));
-        control.turns.push(says(Side::Server, b"226 complete\r\n".to_vec(), 14));
-        after += wait + Duration::from_millis(8);
-        let mut data = scene.call(after, client, server, port);
+        let wait = Duration::from_millis(150);
+        control.turns.push(Turn { after: wait, ..line(Side::Client, "PASV\r\n") });
+        let entered = format!("{ENTERED} (10,20,3,6,{high},{low})\r\n");
+        control.turns.push(line(Side::Server, &entered));
+        control.turns.push(line(Side::Client, &format!("RETR file-{number:03}\r\n")));
+        control.turns.push(Turn { after: wait, ..line(Side::Server, "226 complete\r\n") });
+        files.push(port);
+    }
+    // Each data connection begins when the client has read where to.
+    let announced: Vec<_> = control
+        .clone()
+        .play()
+        .filter(|packet| {
+            packet.frame.get(54..).is_some_and(|data| data.starts_with(ENTERED.as_bytes()))
+        })
+        .map(|packet| packet.ts.since(START))
+        .collect();
+    scene.play(control);
+    for (port, after) in files.into_iter().zip(announced) {
+        let mut data = scene.call(after + Duration::from_micros(80), client, server, port);
         data.turns = vec![says(Side::Server, Vec::new(), scene.rng.between(500, 6000) as usize)];
         data.end = End::Fin(Side::Server);
         scene.play(data);
     }
-    scene.play(control);
     Truth::benign("benign", "passive FTP uses 200 high ports of one server, each of them open")
 }
+
+/// How a server announces a passive port (RFC 959 section 4.2).
+const ENTERED: &str = "227 Entering Passive Mode";
 
 /// A new host on TCP port 445 every half hour for two days; six of ten attempts fail.
 pub fn slow(scene: &mut Scene) -> Truth {
