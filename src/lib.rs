@@ -18,5 +18,6 @@ pub mod pipeline;
 pub mod score;
 pub mod sink;
 pub mod source;
+pub mod synth;
 pub mod time;
 pub mod web;
