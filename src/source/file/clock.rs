@@ -47,17 +47,19 @@ impl Clock {
         self.offset = seconds;
     }
 
-    /// The moment that a packet's two timestamp words mean; beyond the year 2262 it saturates.
+    /// The moment that a packet's two timestamp words mean; `None` beyond the year 2262, where only
+    /// damage or a wrong `if_tsresol` leads.
     #[inline]
-    pub(super) fn moment(&self, high: u32, low: u32) -> Timestamp {
+    pub(super) fn moment(&self, high: u32, low: u32) -> Option<Timestamp> {
         let ticks = u64::from(high) << 32 | u64::from(low);
         let nanos = match self.unit {
             Unit::Nanos(each) => u128::from(ticks) * u128::from(each),
             Unit::PerNano(many) => u128::from(ticks / many),
             Unit::Binary(exponent) => (u128::from(ticks) * 1_000_000_000) >> exponent,
         };
-        let nanos = i64::try_from(nanos).unwrap_or(i64::MAX);
-        Timestamp::from_nanos(nanos.saturating_add(self.offset.saturating_mul(1_000_000_000)))
+        let offset = i128::from(self.offset) * 1_000_000_000;
+        let nanos = i128::try_from(nanos).ok()?.checked_add(offset)?;
+        i64::try_from(nanos).ok().map(Timestamp::from_nanos)
     }
 }
 
@@ -74,19 +76,22 @@ mod tests {
 
     #[test]
     fn reads_every_resolution() {
-        assert_eq!(Clock::default().moment(0, 1_500_000), Timestamp::from_nanos(1_500_000_000));
-        assert_eq!(clock(9, 0).moment(1, 0), Timestamp::from_nanos(1 << 32));
-        assert_eq!(clock(0, 0).moment(0, 7), Timestamp::from_secs(7));
-        assert_eq!(clock(12, 0).moment(0, 5_000), Timestamp::from_nanos(5));
-        assert_eq!(clock(0x80 | 10, 0).moment(0, 1536), Timestamp::from_nanos(1_500_000_000));
-        assert_eq!(clock(6, -3).moment(0, 4_000_000), Timestamp::from_secs(1));
+        let nanos = |nanos| Some(Timestamp::from_nanos(nanos));
+
+        assert_eq!(Clock::default().moment(0, 1_500_000), nanos(1_500_000_000));
+        assert_eq!(clock(9, 0).moment(1, 0), nanos(1 << 32));
+        assert_eq!(clock(0, 0).moment(0, 7), nanos(7_000_000_000));
+        assert_eq!(clock(12, 0).moment(0, 5_000), nanos(5));
+        assert_eq!(clock(0x80 | 10, 0).moment(0, 1536), nanos(1_500_000_000));
+        assert_eq!(clock(6, -3).moment(0, 4_000_000), nanos(1_000_000_000));
+        assert_eq!(clock(0x7f, 0).moment(u32::MAX, 0), nanos(0));
+        assert_eq!(clock(0xff, 0).moment(u32::MAX, 0), nanos(0));
     }
 
     #[test]
-    fn saturates_where_the_numbers_make_no_sense() {
-        assert_eq!(clock(0, 0).moment(u32::MAX, 0), Timestamp::from_nanos(i64::MAX));
-        assert_eq!(clock(0x7f, 0).moment(u32::MAX, 0), Timestamp::EPOCH);
-        assert_eq!(clock(0xff, 0).moment(u32::MAX, 0), Timestamp::EPOCH);
-        assert_eq!(clock(6, i64::MIN).moment(0, 0), Timestamp::from_nanos(i64::MIN));
+    fn knows_no_moment_beyond_its_range() {
+        assert_eq!(clock(0, 0).moment(u32::MAX, 0), None);
+        assert_eq!(clock(6, i64::MIN).moment(0, 0), None);
+        assert_eq!(clock(6, i64::MAX).moment(u32::MAX, u32::MAX), None);
     }
 }

@@ -57,7 +57,7 @@ pub(super) struct Pcapng {
     /// Interfaces of all sections: one that comes back under its name keeps its number.
     numbers: BTreeMap<(String, LinkType), u32>,
     names: Vec<String>,
-    /// For packets that carry no time of their own.
+    /// For packets that carry no time of their own, or an impossible one.
     latest: Timestamp,
     /// Drops of the sections that are over.
     drops: Drops,
@@ -175,7 +175,7 @@ impl Pcapng {
         if len > MAX_FRAME {
             return Err(Flaw::too_long(captured));
         }
-        let ts = interface.clock.moment(self.word(high), self.word(low));
+        let ts = interface.clock.moment(self.word(high), self.word(low)).unwrap_or(self.latest);
         let record = Record {
             ts,
             link: interface.link,
