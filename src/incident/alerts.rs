@@ -92,6 +92,14 @@ impl AlertBook {
         }
     }
 
+    /// Takes other settings; open alerts stay as they are until they change.
+    pub fn reload(&mut self, config: &AlertConfig, network: &NetworkConfig, sensor: Option<&str>) {
+        self.config = config.clone();
+        self.network = network.clone();
+        self.sensor = sensor.map(str::to_owned);
+        self.schedule();
+    }
+
     /// Looks at a host whose evidence changed; appends what is worth telling to `out`.
     pub fn on_change(&mut self, host: &HostScore, now: Timestamp, out: &mut Vec<Alert>) {
         self.on_tick(now, out);

@@ -217,6 +217,18 @@ fn closes_when_quiet_and_opens_anew_when_it_comes_back() {
 }
 
 #[test]
+fn a_shorter_quiet_time_closes_what_it_would_have_closed() {
+    let mut desk = Desk::new();
+    desk.report(scan(9.0, 0));
+
+    let quiet = std::time::Duration::from_secs(3600);
+    let config = AlertConfig { quiet, ..AlertConfig::default() };
+    desk.book.reload(&config, &NetworkConfig::default(), Some("core"));
+
+    assert_eq!(desk.tick(HOUR).len(), 1);
+}
+
+#[test]
 fn growth_keeps_it_open() {
     let mut desk = Desk::new();
     desk.report(scan(9.0, 0));

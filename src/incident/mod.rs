@@ -23,6 +23,7 @@ pub use compose::CommunityId;
 pub use config::AlertConfig;
 pub use json::{EvidenceDoc, rounded};
 pub use onset::Onsets;
+pub(crate) use paragraph::span;
 pub use summary::{HostReport, Incident, Infection, InputSummary, Summary};
 pub use target::{TargetClass, kind_of};
 

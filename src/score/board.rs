@@ -62,6 +62,11 @@ impl ScoreBoard {
         }
     }
 
+    /// Takes other numbers; hosts keep their evidence and their peaks.
+    pub fn reload(&mut self, config: &ScoreConfig) {
+        self.config = config.clone();
+    }
+
     /// Tells the board that it is `now`, so that evidence ages; time never runs back.
     pub fn advance(&mut self, now: Timestamp) {
         self.now = self.now.max(now);

@@ -3,6 +3,7 @@
 mod allow;
 mod board;
 mod config;
+mod entry;
 mod explain;
 mod posterior;
 #[cfg(test)]
@@ -15,9 +16,10 @@ use serde::Serialize;
 use crate::detect::Evidence;
 use crate::time::Timestamp;
 
-pub use allow::{AllowEntry, AllowReport, Allowlist, Hidden};
+pub use allow::{AllowReport, Allowlist, Hidden};
 pub use board::{Change, ScoreBoard};
 pub use config::{Caps, ScoreConfig};
+pub use entry::{AllowEntry, Expiry};
 pub use explain::{ExplainedEvidence, ExplainedFamily, Explanation};
 pub use posterior::{FAMILIES, FamilySum, Weight, family_sums, log_odds, posterior, weigh};
 
