@@ -21,7 +21,7 @@ use crate::net::MacAddr;
 use crate::time::Timestamp;
 
 /// When asking is a sweep.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Time in which forgotten targets leak away: after a quiet time of this length nothing is held

@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::inventory::{Inventory, Networks, Table, Weigh};
 
 /// What is dark.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Addresses and networks that nobody should ever call: honeypots, unused ranges.

@@ -25,7 +25,7 @@ use crate::net::{Service, Transport};
 use crate::time::Timestamp;
 
 /// When failing first contacts are a scan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Odds for ways in, and for everything that stays or comes inside. Jung et al. 2004,

@@ -22,7 +22,7 @@ use crate::net::Transport;
 use crate::time::Timestamp;
 
 /// When pings are a sweep.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Odds of a first ping, as for [`super::horizontal::Config::targeted`].

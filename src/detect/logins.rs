@@ -6,7 +6,7 @@ use crate::event::Conn;
 use crate::net::{Service, Transport};
 
 /// A protocol that people log in over, and the shape of its failed sessions in payload bytes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// The protocol, in Zeek's name; tells subjects apart.

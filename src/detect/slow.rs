@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 pub const WINDOWS: [u64; 8] = [10, 60, 300, 3600, 28_800, 86_400, 259_200, 1_209_600];
 
 /// When new peers are too many.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// New hosts on one way in (SSH, SMB, RDP, ...) within 10 s from which a host is odd. Eight:

@@ -22,7 +22,7 @@ use crate::net::{Service, Transport};
 use crate::time::Timestamp;
 
 /// When tried ports are a scan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Failed ports that every client is forgiven. Three: mail clients that look for their server

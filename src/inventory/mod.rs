@@ -9,6 +9,7 @@ mod visibility;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,10 +26,12 @@ use crate::time::Timestamp;
 use host::Call;
 
 /// What the inventory takes for granted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InventoryConfig {
-    /// The own networks; private, link-local and loopback ranges where nothing is said.
+    /// The own networks; private, link-local and loopback ranges where nothing is said. Comes from
+    /// `[network]`.
+    #[serde(skip, default = "Networks::private")]
     pub home_nets: Networks,
     /// Hosts and networks that may scan: vulnerability scanners, asset discovery.
     pub allowed_scanners: Networks,
@@ -171,6 +174,11 @@ impl Inventory {
     /// When the first event came.
     pub fn since(&self) -> Option<Timestamp> {
         self.first_event
+    }
+
+    /// Over all hosts known, the time between first and last sight of each.
+    pub fn host_time(&self) -> Duration {
+        self.hosts.values().map(|host| host.last_seen.since(host.first_seen)).sum()
     }
 
     /// Hosts known.
