@@ -4,6 +4,7 @@
 //! `incident` → `sink`. Each stage knows the type it takes and the type it gives; only `pipeline`
 //! knows the order. `docs/architecture.md` follows a packet through it.
 
+pub mod config;
 pub mod decode;
 pub mod detect;
 pub mod event;
