@@ -4,9 +4,11 @@
 //! `incident` → `sink`. Each stage knows the type it takes and the type it gives; only `pipeline`
 //! knows the order. `docs/architecture.md` follows a packet through it.
 
+pub mod cli;
 pub mod config;
 pub mod decode;
 pub mod detect;
+pub mod eval;
 pub mod event;
 pub mod incident;
 pub mod inventory;
