@@ -192,6 +192,9 @@ impl Source {
 }
 
 impl Met {
+    /// Hosts whose addresses are not kept for a report.
+    const UNREMARKABLE: u32 = 3;
+
     /// Notes an attempt; `true` if its target is new.
     fn meet(&mut self, attempt: &Attempt, failure_weight: f64) -> bool {
         let hash = peer_hash(attempt.dst);
@@ -213,7 +216,10 @@ impl Met {
         self.total = self.total.saturating_add(1);
         self.failed += u32::from(attempt.failure(failure_weight) >= 0.5);
         self.forgeable &= !attempt.is_accepted();
-        self.sample.add(attempt.dst, Some(attempt.conversation));
+        // Most hosts never meet more than these few, and are never reported.
+        if self.total > Self::UNREMARKABLE {
+            self.sample.add(attempt.dst, Some(attempt.conversation));
+        }
         true
     }
 
