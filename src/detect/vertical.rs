@@ -205,7 +205,8 @@ impl Pair {
         if attempt.opening.is_stealth_probe() {
             self.stealthy = self.stealthy.saturating_add(1);
         }
-        if self.conns.len() < super::report::CONNS_MAX {
+        // A pair that failed on one port is everyday; its connection is not worth the room.
+        if self.tried > 1 && self.conns.len() < super::report::CONNS_MAX {
             self.conns.push(attempt.conversation);
         }
     }

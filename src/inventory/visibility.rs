@@ -27,7 +27,7 @@ impl Default for VisibilityConfig {
             proofs_min: 5,
             share_harmless: 0.1,
             share_blind: 0.5,
-            weight_floor: 0.03,
+            weight_floor: 0.005,
             memory: 20_000,
         }
     }
