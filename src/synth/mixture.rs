@@ -1,7 +1,7 @@
 //! An endless busy link, for the benchmark: twenty thousand connections at once and all the rest.
 //!
 //! By packets: 60 % long transfers and sessions, 20 % short web requests, 8 % DNS, 4 % scans, 3 %
-//! ARP, 2 % ICMP, 3 % other UDP; 83 000 packets a second of packet time. Frames average some 220
+//! ARP, 2 % ICMP, 3 % other UDP; 83 000 packets a second of packet time. Frames average some 210
 //! bytes, less than the 350 of the classic Internet mix, so a packet's cost and not the disk's
 //! speed is what a benchmark sees.
 
@@ -123,7 +123,7 @@ impl Mixture {
         let turns = (0..turns)
             .map(|turn| {
                 let from = if turn % 2 == 0 { Side::Client } else { Side::Server };
-                let most = if turn % 2 == 0 { 240 } else { 780 };
+                let most = if turn % 2 == 0 { 320 } else { 1100 };
                 let length = self.rng.between(20, most) as usize;
                 let after = self.rng.around(Duration::from_millis(800));
                 Turn { from, after, opening: Vec::new(), length }
