@@ -1,0 +1,3 @@
+//! Wires the stages together; the only place that knows their order.
+
+pub mod published;

@@ -1,0 +1,5 @@
+//! Where results go: alert files, metrics.
+
+pub mod alerts;
+pub mod metrics;
+mod process;
