@@ -10,12 +10,14 @@
 //! and [`exchange`] make what two hosts say to each other, [`timeline`] puts all of it in order,
 //! [`scene`] is the little network in which the behaviours ([`office`], [`scans`], [`logins`],
 //! [`newcomers`], [`crowds`], [`quirks`]) play, and [`fixtures`] names the scenarios and writes them.
+//! [`mixture`] is the benchmark's busy link.
 
 pub mod conversation;
 pub mod crowds;
 pub mod exchange;
 pub mod fixtures;
 pub mod logins;
+pub mod mixture;
 pub mod newcomers;
 pub mod office;
 pub mod packet;

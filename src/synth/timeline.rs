@@ -4,6 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BinaryHeap;
 
 use super::packet::Stamped;
+use crate::time::Timestamp;
 
 /// A stream of frames in order of time.
 pub type Stream = Box<dyn Iterator<Item = Stamped> + Send>;
@@ -32,9 +33,9 @@ impl Timeline {
         self.add(Box::new(frames.into_iter()));
     }
 
-    /// How many streams still have frames.
-    pub fn streams(&self) -> usize {
-        self.waiting.len()
+    /// When the next frame passes; `None` if there is none.
+    pub fn next_ts(&self) -> Option<Timestamp> {
+        self.waiting.peek().map(|first| first.next.ts)
     }
 }
 
@@ -84,7 +85,6 @@ impl Eq for Waiting {}
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
 
     fn at(secs: i64, mark: u8) -> Stamped {
         Stamped { ts: Timestamp::from_secs(secs), frame: vec![mark] }
