@@ -7,9 +7,12 @@
 pub mod decode;
 pub mod detect;
 pub mod event;
+pub mod flow;
 pub mod incident;
 pub mod inventory;
 pub mod net;
+pub mod proto;
 pub mod score;
+pub mod sink;
 pub mod source;
 pub mod time;
