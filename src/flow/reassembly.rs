@@ -277,7 +277,7 @@ mod tests {
         stream.on_data(Chunk { from: 1, data: b"ab" }, 5, &mut |bytes| out.extend(bytes));
 
         assert_eq!(stream.next(), 7);
-        assert_eq!(out, b"ab");
+        assert_eq!(out.as_slice(), b"ab");
     }
 
     proptest! {
