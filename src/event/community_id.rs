@@ -56,7 +56,10 @@ mod tests {
     fn id(transport: Transport, client: (&str, u16), server: (&str, u16), seed: u16) -> String {
         let end = |(addr, port): (&str, u16)| Endpoint::new(addr.parse().unwrap(), port);
         let (client, server) = (end(client), end(server));
-        community_id(&Conversation { uid: Uid(0), transport, client, server, inferred: false }, seed)
+        community_id(
+            &Conversation { uid: Uid(0), transport, client, server, inferred: false },
+            seed,
+        )
     }
 
     #[test]
@@ -113,9 +116,6 @@ mod tests {
     fn one_way_messages_keep_their_direction() {
         let (router, host) = (("192.0.2.9", 3), ("192.0.2.1", 1));
 
-        assert_ne!(
-            id(Transport::Icmp, router, host, 0),
-            id(Transport::Icmp, host, router, 0)
-        );
+        assert_ne!(id(Transport::Icmp, router, host, 0), id(Transport::Icmp, host, router, 0));
     }
 }

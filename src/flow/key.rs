@@ -58,12 +58,10 @@ impl FlowKey {
             kind |= IS_V6;
         }
         if (from, src.port) <= (to, dst.port) {
-            let key =
-                Self { low: from, high: to, low_port: src.port, high_port: dst.port, kind };
+            let key = Self { low: from, high: to, low_port: src.port, high_port: dst.port, kind };
             (key, End::Low)
         } else {
-            let key =
-                Self { low: to, high: from, low_port: dst.port, high_port: src.port, kind };
+            let key = Self { low: to, high: from, low_port: dst.port, high_port: src.port, kind };
             (key, End::High)
         }
     }
@@ -101,14 +99,6 @@ impl FlowKey {
             End::High => (self.high, self.high_port),
         };
         Endpoint::new(address(words, self.kind & IS_V6 != 0), port)
-    }
-
-    /// The port at `end`.
-    pub(super) const fn port(&self, end: End) -> u16 {
-        match end {
-            End::Low => self.low_port,
-            End::High => self.high_port,
-        }
     }
 
     /// An identifier that depends on nothing but the connection: 96 bits, as Zeek's.
@@ -236,12 +226,9 @@ mod tests {
 
     #[test]
     fn identifiers_are_the_same_in_every_run() {
-        let key = FlowKey::new(
-            Transport::Tcp,
-            endpoint("192.0.2.1", 40_000),
-            endpoint("192.0.2.2", 80),
-        )
-        .0;
+        let key =
+            FlowKey::new(Transport::Tcp, endpoint("192.0.2.1", 40_000), endpoint("192.0.2.2", 80))
+                .0;
 
         let uid = key.uid(Timestamp::from_secs(1), 7);
 

@@ -9,6 +9,7 @@ use super::direction::{self, Direction};
 use super::expiry;
 use super::icmp;
 use super::key::{End, FlowKey, Orientation};
+use super::oddity::Oddity;
 use super::outcome::{self, Judgement};
 use super::report;
 use super::store::{NOWHERE, Queue, Store};
@@ -212,6 +213,10 @@ impl FlowTable {
         if !reuse {
             return Some(slot);
         }
+        if matches!(connection.detail, Detail::Syn(_)) {
+            let ends = (arrival.src.addr, arrival.dst.addr);
+            out.push(report::weird(connection, Oddity::SynSeqJump, ends, arrival.number, self.now));
+        }
         self.report_oddities(slot, arrival, out);
         self.end(slot, Judgement::Unknown, arrival.number, out);
         None
@@ -225,17 +230,13 @@ impl FlowTable {
     ) -> u32 {
         let opening = direction::tcp_opening(segment);
         let known = self.known.as_ref();
-        let direction =
-            direction::tcp_direction(opening, segment, arrival.src, arrival.dst, known);
+        let direction = direction::tcp_direction(opening, segment, arrival.src, arrival.dst, known);
         let plain = TcpFlags::SYN | TcpFlags::FIN | TcpFlags::RST | TcpFlags::ACK | TcpFlags::URG;
         let is_plain_syn = segment.flags.0 & plain == TcpFlags::SYN
             && segment.payload_len == 0
             && segment.window != 0;
-        let detail = if is_plain_syn {
-            Detail::Syn(segment.seq)
-        } else {
-            Detail::Tcp(Box::new(Tcp::new()))
-        };
+        let detail =
+            if is_plain_syn { Detail::Syn(segment.seq) } else { Detail::Tcp(Box::new(Tcp::new())) };
         self.begin(arrival, opening, direction, detail, Facts::default(), out)
     }
 
@@ -254,7 +255,7 @@ impl FlowTable {
         } else {
             (arrival.sender.other(), arrival.macs.map(|(src, dst)| (dst, src)))
         };
-        let connection = Connection {
+        let mut connection = Connection {
             key: arrival.key,
             start: self.now,
             number: arrival.number,
@@ -264,6 +265,7 @@ impl FlowTable {
             previous: NOWHERE,
             client: Counters::default(),
             server: Counters::default(),
+            turns: (0, 0),
             detail,
             macs,
             vlan: arrival.vlan,
@@ -278,7 +280,8 @@ impl FlowTable {
             service: None,
             talker: None,
             facts: Facts {
-                to_group: is_group(if sender_is_client { arrival.dst } else { arrival.src }.addr),
+                to_group: is_group(if sender_is_client { arrival.dst } else { arrival.src }.addr)
+                    || macs.is_some_and(|(_, server)| server.is_group()),
                 may_flip: direction.weak,
                 flipped: !sender_is_client,
                 server_first: !sender_is_client,
@@ -286,10 +289,9 @@ impl FlowTable {
             },
         };
         let cost = connection.cost();
-        self.make_room(cost, NOWHERE, arrival.number, out);
+        self.make_room(cost, arrival.number, out);
         self.bytes += cost;
         self.total += 1;
-        let mut connection = connection;
         if let (Detail::Tcp(tcp), false) = (&mut connection.detail, sender_is_client) {
             // An empty history, marked as turned round.
             tcp.history.flip();
@@ -331,10 +333,10 @@ impl FlowTable {
         if step.counts {
             connection.last = now;
         }
-        if let Some((protocol, role)) = step.protocol {
+        if let Some(protocol) = step.protocol {
             connection.service.get_or_insert(protocol);
             let facts = connection.facts;
-            if facts.may_flip && !facts.reported && role.is_some_and(|role| role != sender) {
+            if facts.may_flip && !facts.reported && step.wrong_way {
                 connection.flip();
                 sender = connection.role(arrival.sender);
             }
@@ -357,7 +359,7 @@ impl FlowTable {
             self.keep_alive(slot);
         }
         if after > before {
-            self.make_room(0, slot, arrival.number, out);
+            self.make_room(0, arrival.number, out);
         }
     }
 
@@ -444,10 +446,10 @@ impl FlowTable {
                     }
                     _ => Direction { sender: Role::Client, inferred: false, weak: false },
                 };
+                // An error is about another connection and no contact of its own.
                 let is_error = kind == icmp::Kind::Error;
                 let facts = Facts {
                     one_way: !matches!(kind, icmp::Kind::Query(_) | icmp::Kind::Reply(_)),
-                    is_error,
                     reported: is_error,
                     settled: is_error,
                     ..Facts::default()
@@ -510,13 +512,7 @@ impl FlowTable {
 
     /// Takes note of a judgement, reports the contact if it is the first, and moves the connection
     /// to the queue where it now belongs.
-    fn settle(
-        &mut self,
-        slot: u32,
-        judged: Option<Judgement>,
-        number: u64,
-        out: &mut Vec<Event>,
-    ) {
+    fn settle(&mut self, slot: u32, judged: Option<Judgement>, number: u64, out: &mut Vec<Event>) {
         let now = self.now;
         let Some(connection) = self.store.get_mut(slot) else { return };
         if let Some(judgement) = judged {
@@ -557,7 +553,8 @@ impl FlowTable {
             return;
         }
         let judgement = outcome::after_timeout(connection);
-        if connection.facts.over && expiry::timeout(&self.config, Queue::Over) <= self.now.since(connection.last) {
+        let late = self.now.since(connection.last);
+        if connection.facts.over && late >= expiry::timeout(&self.config, Queue::Over) {
             self.end(slot, judgement, number, out);
         } else {
             self.settle(slot, Some(judgement), number, out);
@@ -576,12 +573,10 @@ impl FlowTable {
         out.push(report::conn(&connection, number, self.now));
     }
 
-    /// Evicts connections other than `keep` until `extra` more bytes fit into the budget.
-    fn make_room(&mut self, extra: usize, keep: u32, number: u64, out: &mut Vec<Event>) {
+    /// Evicts connections until `extra` more bytes fit into the budget.
+    fn make_room(&mut self, extra: usize, number: u64, out: &mut Vec<Event>) {
         while self.bytes + extra > self.config.budget_bytes {
-            let Some(slot) = expiry::victim(&self.store).filter(|&slot| slot != keep) else {
-                break;
-            };
+            let Some(slot) = expiry::victim(&self.store) else { break };
             self.evicted += 1;
             self.end(slot, Judgement::Unknown, number, out);
         }
@@ -639,7 +634,12 @@ fn sctp_direction(chunk: u8, arrival: &Arrival<'_>) -> Direction {
     }
 }
 
-fn count_datagram(connection: &mut Connection, sender: Role, arrival: &Arrival<'_>, now: Timestamp) {
+fn count_datagram(
+    connection: &mut Connection,
+    sender: Role,
+    arrival: &Arrival<'_>,
+    now: Timestamp,
+) {
     connection.count(sender, arrival.ip_len, arrival.payload_len > 0);
     connection.last = now;
     if let Detail::Datagrams { client, server } = &mut connection.detail {

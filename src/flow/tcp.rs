@@ -34,8 +34,10 @@ pub(super) struct Tcp {
 pub(super) struct Step {
     /// Whether the connection's duration includes this segment: not if both sides had closed.
     pub(super) counts: bool,
-    /// The protocol, if this segment gave it away, and which end must have sent it.
-    pub(super) protocol: Option<(Protocol, Option<Role>)>,
+    /// The protocol, if this segment gave it away.
+    pub(super) protocol: Option<Protocol>,
+    /// The protocol's message came from the side that was taken for the other.
+    pub(super) wrong_way: bool,
 }
 
 impl Tcp {
@@ -127,11 +129,6 @@ impl Tcp {
             + self.sniffer.as_ref().map_or(0, |s| size_of::<Sniffer>() + s.heap_bytes())
     }
 
-    /// Whether the first bytes of either direction are still of interest.
-    pub(super) const fn is_sniffing(&self) -> bool {
-        self.sniffer.is_some()
-    }
-
     /// Takes the next segment, sent by `sender`. `prefix` is how many bytes of a direction are
     /// looked at.
     pub(super) fn on_segment(
@@ -145,8 +142,7 @@ impl Tcp {
         let (rst, ack) = (flags.has(TcpFlags::RST), flags.has(TcpFlags::ACK));
         self.note_partial(sender, syn, ack);
         // Data in a RST is a message for people (RFC 9293 section 3.10.7.3), not part of the stream.
-        let length =
-            u32::from(syn) + u32::from(fin) + if rst { 0 } else { segment.payload_len };
+        let length = u32::from(syn) + u32::from(fin) + if rst { 0 } else { segment.payload_len };
         self.number(segment, sender, length);
 
         let (side, _) = self.sides(sender);
@@ -171,22 +167,29 @@ impl Tcp {
         let advance = self.advance(segment, sender, end);
         let closes = self.change_state(segment, sender, advance);
         let mut step = Step { counts, ..Step::default() };
+        let mut found = None;
         if ack {
-            step.protocol = self.give_up_holes(segment, sender, acked, prefix);
+            let behind_a_hole = self.give_up_holes(segment, sender, acked, prefix);
+            found = behind_a_hole.map(|(protocol, role)| (protocol, role == Some(sender)));
         }
         match sender {
             Role::Client => self.client_seen = true,
             Role::Server => self.server_seen = true,
         }
         if segment.payload_len > 0 && !rst && !underflow {
-            let found = self.take_data(segment, sender, at + i64::from(syn), prefix);
-            step.protocol = step.protocol.or(found);
+            let told = self.take_data(segment, sender, at + i64::from(syn), prefix);
+            let told = told.map(|(protocol, role)| (protocol, role.is_some_and(|r| r != sender)));
+            found = found.or(told);
         }
         if closes {
             let (side, _) = self.sides(sender);
             side.wants_close = true;
         }
         self.note_closing();
+        if let Some((protocol, wrong_way)) = found {
+            step.protocol = Some(protocol);
+            step.wrong_way = wrong_way;
+        }
         step
     }
 
@@ -394,9 +397,8 @@ impl Tcp {
             }
         }
         if side.state == State::Inactive {
-            let early_ack = sender == Role::Server
-                && segment.payload_len == 0
-                && peer.state == State::SynSent;
+            let early_ack =
+                sender == Role::Server && segment.payload_len == 0 && peer.state == State::SynSent;
             if early_ack {
                 // Some stacks acknowledge a SYN before they answer it.
             } else if flags.has(TcpFlags::ACK) && peer.state == State::Established {

@@ -31,9 +31,9 @@ pub(super) fn postgresql(data: &[u8], _: Ports) -> Verdict {
         return Verdict::Unknown;
     };
     match (code, length) {
-        (0x0003_0000..=0x0003_0002, 8..=10_000) | (80_877_103 | 80_877_104, 8) | (80_877_102, 16) => {
-            Verdict::client(Protocol::Postgresql)
-        }
+        (0x0003_0000..=0x0003_0002, 8..=10_000)
+        | (80_877_103 | 80_877_104, 8)
+        | (80_877_102, 16) => Verdict::client(Protocol::Postgresql),
         _ => Verdict::Unknown,
     }
 }
@@ -51,9 +51,10 @@ pub(super) fn redis(data: &[u8], ports: Ports) -> Verdict {
             Verdict::Unknown
         };
     }
-    let is_answer = [&b"+PONG\r\n"[..], b"-NOAUTH ", b"-WRONGPASS ", b"-DENIED Redis", b"-MISCONF "]
-        .iter()
-        .any(|answer| data.starts_with(answer));
+    let is_answer =
+        [&b"+PONG\r\n"[..], b"-NOAUTH ", b"-WRONGPASS ", b"-DENIED Redis", b"-MISCONF "]
+            .iter()
+            .any(|answer| data.starts_with(answer));
     if is_answer {
         return Verdict::server(Protocol::Redis);
     }

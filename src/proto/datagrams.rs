@@ -205,7 +205,8 @@ pub(super) fn tftp(data: &[u8], _: Ports) -> Verdict {
     let name = words.next().unwrap_or_default();
     let mode = words.next().unwrap_or_default();
     let is_name = !name.is_empty() && name.iter().all(|b| (0x20..0x7f).contains(b));
-    let is_mode = [&b"netascii"[..], b"octet", b"mail"].iter().any(|m| mode.eq_ignore_ascii_case(m));
+    let is_mode =
+        [&b"netascii"[..], b"octet", b"mail"].iter().any(|m| mode.eq_ignore_ascii_case(m));
     if is_name && is_mode { Verdict::client(Protocol::Tftp) } else { Verdict::Unknown }
 }
 
@@ -309,7 +310,13 @@ mod tests {
         assert_eq!(recognise_datagram(snmp_get, PORTS), Verdict::client(Protocol::Snmp));
         assert_eq!(recognise_datagram(&radius_request, PORTS), Verdict::client(Protocol::Radius));
         assert_eq!(recognise_datagram(&ntp_request, ntp_ports), Verdict::client(Protocol::Ntp));
-        assert_eq!(recognise_datagram(b"<34>Oct 11 host su", PORTS), Verdict::client(Protocol::Syslog));
-        assert_eq!(recognise_datagram(b"\0\x01boot.img\0octet\0", PORTS), Verdict::client(Protocol::Tftp));
+        assert_eq!(
+            recognise_datagram(b"<34>Oct 11 host su", PORTS),
+            Verdict::client(Protocol::Syslog)
+        );
+        assert_eq!(
+            recognise_datagram(b"\0\x01boot.img\0octet\0", PORTS),
+            Verdict::client(Protocol::Tftp)
+        );
     }
 }

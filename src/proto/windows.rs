@@ -74,9 +74,8 @@ pub(super) fn kerberos(data: &[u8], _: Ports) -> Verdict {
     if !(16..0x10_0000).contains(&length) {
         return Verdict::Unknown;
     }
-    data.get(4..).map_or(Verdict::Unknown, |rest| {
-        kerberos_message(rest, length as usize, Protocol::KrbTcp)
-    })
+    data.get(4..)
+        .map_or(Verdict::Unknown, |rest| kerberos_message(rest, length as usize, Protocol::KrbTcp))
 }
 
 /// Kerberos over UDP: the bare message.
@@ -157,8 +156,8 @@ pub(super) fn tpkt(data: &[u8], ports: Ports) -> Verdict {
     if names_selectors {
         return Verdict::Is(Protocol::S7comm, Some(role));
     }
-    let negotiates = options.first().is_some_and(|&kind| (1..=3).contains(&kind))
-        && le16(options, 2) == Some(8);
+    let negotiates =
+        options.first().is_some_and(|&kind| (1..=3).contains(&kind)) && le16(options, 2) == Some(8);
     if contains(options, b"Cookie: ") || negotiates || options.is_empty() {
         return Verdict::Is(Protocol::Rdp, Some(role));
     }
@@ -196,8 +195,7 @@ mod tests {
         let bind = [5, 0, 11, 3, 0x10, 0, 0, 0, 72, 0, 0, 0, 1, 0, 0, 0];
         let as_req = [0, 0, 0, 20, 0x6a, 18, 0x30, 16, 0, 0];
         let ldap_bind = [0x30, 12, 2, 1, 1, 0x60, 7, 2, 1, 3, 4, 0, 0x80, 0];
-        let rdp_request =
-            [3, 0, 0, 19, 14, 0xe0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 3, 0, 0, 0];
+        let rdp_request = [3, 0, 0, 19, 14, 0xe0, 0, 0, 0, 0, 0, 1, 0, 8, 0, 3, 0, 0, 0];
 
         assert_eq!(dce_rpc(&bind, PORTS), Verdict::client(Protocol::DceRpc));
         assert_eq!(kerberos(&as_req, PORTS), Verdict::client(Protocol::KrbTcp));
@@ -207,7 +205,8 @@ mod tests {
 
     #[test]
     fn tells_industrial_sessions_from_remote_desktops() {
-        let cotp = [3, 0, 0, 22, 17, 0xe0, 0, 0, 0, 1, 0, 0xc0, 1, 10, 0xc1, 2, 1, 0, 0xc2, 2, 1, 2];
+        let cotp =
+            [3, 0, 0, 22, 17, 0xe0, 0, 0, 0, 1, 0, 0xc0, 1, 10, 0xc1, 2, 1, 0, 0xc2, 2, 1, 2];
 
         assert_eq!(tpkt(&cotp, PORTS), Verdict::client(Protocol::S7comm));
     }
