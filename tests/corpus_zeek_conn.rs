@@ -1,5 +1,12 @@
 //! Connection tracking against what a real Zeek writes for every attack capture of the corpus.
 
+#![allow(
+    clippy::indexing_slicing,
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test; its table goes to standard output"
+)]
+
 mod common;
 
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Time-outs, memory, and what must hold whatever is sent.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
@@ -165,7 +165,7 @@ proptest! {
     ) {
         let wire = run(&actions, budget);
 
-        let mut seen: HashMap<_, (u32, u32, bool)> = HashMap::new();
+        let mut seen: BTreeMap<_, (u32, u32, bool)> = BTreeMap::new();
         let mut last = (crate::time::Timestamp::from_nanos(i64::MIN), 0);
         for event in &wire.events {
             prop_assert!((event.ts, event.packet) >= last, "time ran back");
