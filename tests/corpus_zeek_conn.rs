@@ -122,6 +122,118 @@ fn agrees_with_zeek_on_the_attack_captures() {
     assert!(total.share(total.packets) >= 95.0, "{total:?}");
 }
 
+#[test]
+fn agrees_with_zeeks_own_baselines() {
+    let Some(corpus) = common::corpus().filter(|dir| dir.join("zeek-baseline").is_dir()) else {
+        eprintln!("skipped: no corpus");
+        return;
+    };
+    let captures = captures(&corpus);
+    let (mut total, mut same, mut same_state) = (0, 0, 0);
+    for folder in std::fs::read_dir(corpus.join("zeek-baseline")).unwrap() {
+        let folder = folder.unwrap().path();
+        let name = folder.file_name().unwrap().to_string_lossy().into_owned();
+        let Some(capture) = captures.get(&name).filter(|_| folder.is_dir()) else { continue };
+        for log in std::fs::read_dir(&folder).unwrap() {
+            let log = log.unwrap().path();
+            let test = log.file_name().unwrap().to_string_lossy().into_owned();
+            if !test.ends_with("__conn.log") || SET_OTHERWISE.iter().any(|t| test.starts_with(t)) {
+                continue;
+            }
+            let Some(zeek) = baseline(&log) else { continue };
+            let mut ours = summaries(&our_records(capture));
+            for line in &zeek {
+                total += 1;
+                let exact = ours.iter().position(|mine| mine == line);
+                let state = |line: &Summary| (line.0.clone(), line.1.clone());
+                let near = ours.iter().position(|mine| state(mine) == state(line));
+                same += usize::from(exact.is_some());
+                same_state += usize::from(near.is_some());
+                if exact.is_none() && std::env::var_os("WORMWATCH_SHOW_DIFFERENCES").is_some() {
+                    println!(
+                        "  differs {name} {test}\n    zeek {line:?}\n    ours {near:?} {ours:?}"
+                    );
+                }
+                if let Some(at) = exact.or(near) {
+                    ours.remove(at);
+                }
+            }
+        }
+    }
+    println!("baselines: {total} records, {same_state} with the same state, {same} alike");
+    assert!(total > 50, "{total}");
+    assert!(same_state * 100 >= total * BASELINE_STATE, "{same_state} of {total}");
+    assert!(same * 100 >= total * BASELINE_ALIKE, "{same} of {total}");
+}
+
+/// Percentage of baseline records with the same ends and state, and with the same history, bytes
+/// and packets beside.
+const BASELINE_STATE: usize = 90;
+const BASELINE_ALIKE: usize = 85;
+
+/// Baselines of tests that filter packets, verify checksums, or count what we do not.
+const SET_OTHERWISE: &[&str] =
+    &["core.checksums_ignore_nets", "core.local-flip", "core.pcap", "core.unknown-ip-protocol"];
+
+/// Ends with their protocol, state; then history, bytes and packets.
+type Summary = (String, String, String);
+
+fn captures(corpus: &Path) -> BTreeMap<String, PathBuf> {
+    let folders = std::fs::read_dir(corpus).unwrap().map(|entry| entry.unwrap().path());
+    let folders = folders.filter(|path| {
+        path.is_dir() && !path.file_name().unwrap().to_string_lossy().starts_with("zeek-")
+    });
+    let files = folders.flat_map(|folder| std::fs::read_dir(folder).unwrap());
+    let named = files.map(|entry| {
+        let path = entry.unwrap().path();
+        (path.file_name().unwrap().to_string_lossy().into_owned(), path)
+    });
+    named.collect()
+}
+
+fn baseline(log: &Path) -> Option<Vec<Summary>> {
+    let text = std::fs::read_to_string(log).unwrap();
+    let fields = text.lines().find_map(|line| line.strip_prefix("#fields\t"))?;
+    let column = |name: &str| fields.split('\t').position(|field| field == name);
+    let wanted = [
+        "proto",
+        "id.orig_h",
+        "id.orig_p",
+        "id.resp_h",
+        "id.resp_p",
+        "conn_state",
+        "history",
+        "orig_bytes",
+        "resp_bytes",
+        "orig_pkts",
+        "resp_pkts",
+    ];
+    let columns: Option<Vec<usize>> = wanted.iter().map(|name| column(name)).collect();
+    let columns = columns?;
+    let records = text.lines().filter(|line| !line.starts_with('#')).filter_map(|line| {
+        let values: Vec<&str> = line.split('\t').collect();
+        let value = |at: usize| values.get(columns[at]).copied().unwrap_or("-");
+        let known = ["tcp", "udp", "icmp"].contains(&value(0));
+        known.then(|| {
+            let ends = format!("{} {}:{} {}:{}", value(0), value(1), value(2), value(3), value(4));
+            let rest = (6..11).map(value).collect::<Vec<_>>().join(" ");
+            (ends, value(5).to_owned(), rest)
+        })
+    });
+    Some(records.collect())
+}
+
+fn summaries(records: &BTreeMap<Identity, Record>) -> Vec<Summary> {
+    let records = records.iter().map(|((proto, client, client_port, server, port, _), record)| {
+        let ends = format!("{proto} {client}:{client_port} {server}:{port}");
+        let bytes = record.bytes.map_or("- -".to_owned(), |(up, down)| format!("{up} {down}"));
+        let history = if record.history.is_empty() { "-" } else { &record.history };
+        let (up, down) = record.packets;
+        (ends, record.state.clone(), format!("{history} {bytes} {up} {down}"))
+    });
+    records.collect()
+}
+
 fn logs(dir: &Path) -> Vec<PathBuf> {
     let mut found = Vec::new();
     let mut dirs = vec![dir.to_owned()];
