@@ -238,13 +238,13 @@ mod tests {
         assert_eq!(
             text,
             concat!(
-                r#"{"ts":1492363369.387679,"uid":"CEhwi1WiclO2","id.orig_h":"192.0.2.1","#,
+                r#"{"ts":1492363369.387679,"uid":"CEhzL6HwZ5ow","id.orig_h":"192.0.2.1","#,
                 r#""id.orig_p":40000,"id.resp_h":"198.51.100.2","id.resp_p":445,"proto":"tcp","#,
                 r#""service":"smb","duration":0.01209,"orig_bytes":222,"resp_bytes":328,"#,
                 r#""conn_state":"RSTR","local_orig":true,"local_resp":false,"missed_bytes":0,"#,
                 r#""history":"ShADdFar","orig_pkts":5,"orig_ip_bytes":434,"resp_pkts":5,"#,
                 r#""resp_ip_bytes":540,"ip_proto":6,"vlan":7,"orig_l2_addr":"00:01:02:03:04:05","#,
-                r#""resp_l2_addr":"ff:ff:ff:ff:ff:ff","community_id":"1:JkWtMAG3PKBc0WHm1t1DBkhkcVI=","#,
+                r#""resp_l2_addr":"ff:ff:ff:ff:ff:ff","community_id":"1:R55nrT8kHLPEdVnJ4FcavcouTQM=","#,
                 r#""outcome":"accepted","opening":"syn","inferred":false}"#
             )
         );

@@ -28,6 +28,8 @@ pub(super) struct Connection {
     pub(super) previous: u32,
     pub(super) client: Counters,
     pub(super) server: Counters,
+    /// Times that client and server began to talk.
+    pub(super) turns: (u32, u32),
     pub(super) detail: Detail,
     /// Hardware addresses of client and server.
     pub(super) macs: Option<(MacAddr, MacAddr)>,
@@ -48,7 +50,6 @@ pub(super) struct Connection {
 pub(super) struct Counters {
     pub(super) packets: u64,
     pub(super) ip_bytes: u64,
-    pub(super) turns: u32,
 }
 
 /// What is particular to a transport.
@@ -73,8 +74,6 @@ pub(super) struct Facts {
     pub(super) to_group: bool,
     /// Nobody owes an answer.
     pub(super) one_way: bool,
-    /// An ICMP error: about another connection, and no contact of its own.
-    pub(super) is_error: bool,
     /// The direction was guessed from ports, so that content may still turn it round.
     pub(super) may_flip: bool,
     /// The client is not who sent the first packet.
@@ -108,15 +107,18 @@ impl Connection {
         let counters = self.counters_mut(sender);
         counters.packets += 1;
         counters.ip_bytes += u64::from(ip_len);
-        if begins {
-            counters.turns = counters.turns.saturating_add(1);
-        }
+        let turns = match sender {
+            Role::Client => &mut self.turns.0,
+            Role::Server => &mut self.turns.1,
+        };
+        *turns = turns.saturating_add(u32::from(begins));
     }
 
     /// Turns client and server round.
     pub(super) fn flip(&mut self) {
         self.orientation.client = self.orientation.client.other();
         std::mem::swap(&mut self.client, &mut self.server);
+        self.turns = (self.turns.1, self.turns.0);
         self.macs = self.macs.map(|(client, server)| (server, client));
         self.facts.flipped = !self.facts.flipped;
         self.talker = self.talker.map(|talker| match talker {
@@ -173,13 +175,8 @@ impl Connection {
 /// between 7/16 and 7/8 full.
 pub(super) const ENTRY_BYTES: usize = size_of::<Connection>() + 12;
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_unanswered_syn_is_small() {
-        assert!(ENTRY_BYTES <= 200, "{ENTRY_BYTES}");
-        assert_eq!(size_of::<Option<Connection>>(), size_of::<Connection>());
-    }
-}
+const _: () = assert!(ENTRY_BYTES <= 200, "an unanswered SYN is small");
+const _: () = assert!(
+    size_of::<Option<Connection>>() == size_of::<Connection>(),
+    "an empty slot costs nothing extra"
+);

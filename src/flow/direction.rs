@@ -219,7 +219,7 @@ mod tests {
     #[test]
     fn what_is_known_to_serve_outweighs_the_ports() {
         let server = end("192.0.2.1", 50_000);
-        let known = |addr, service: Service| addr == server.addr && service.port == 50_000;
+        let known = move |addr, service: Service| addr == server.addr && service.port == 50_000;
         let known: KnownServices = std::sync::Arc::new(known);
         let segment = segment(ACK, b"??");
 

@@ -101,14 +101,6 @@ impl FlowKey {
         Endpoint::new(address(words, self.kind & IS_V6 != 0), port)
     }
 
-    /// The port at `end`.
-    pub(super) const fn port(&self, end: End) -> u16 {
-        match end {
-            End::Low => self.low_port,
-            End::High => self.high_port,
-        }
-    }
-
     /// An identifier that depends on nothing but the connection: 96 bits, as Zeek's.
     pub(super) fn uid(&self, start: Timestamp, number: u64) -> Uid {
         let [a, b] = self.low;

@@ -4,8 +4,11 @@
 //! outcome of an attempt is known, a `Conn` when the connection is over. States and history letters
 //! are Zeek's; `docs/zeek-differences.md` lists where they differ and why.
 
+mod arrival;
 mod config;
 mod connection;
+mod contents;
+mod datagrams;
 mod direction;
 mod endpoint;
 mod expiry;
@@ -16,10 +19,12 @@ mod oddity;
 mod outcome;
 mod reassembly;
 mod report;
+mod segments;
 mod state;
 mod store;
 mod table;
 mod tcp;
+mod transitions;
 
 #[cfg(test)]
 mod stories;

@@ -55,7 +55,8 @@ pub(super) fn after_segment(
 /// Judges an attempt of which only SYNs were seen.
 pub(super) fn after_repeated_syn(connection: &Connection) -> Option<Judgement> {
     let span = connection.duration();
-    let is_hopeless = connection.client.packets >= HOPELESS_SYNS
+    let is_hopeless = !connection.facts.to_group
+        && connection.client.packets >= HOPELESS_SYNS
         && (span >= RETRANSMISSION_SPAN || span.is_zero());
     is_hopeless.then_some(UNANSWERED)
 }
@@ -139,9 +140,13 @@ fn after_midstream(
 /// Judges an attempt whose time is up.
 pub(super) fn after_timeout(connection: &mut Connection) -> Judgement {
     let facts = connection.facts;
+    // To a group, everybody may answer and nobody has to.
+    if facts.to_group || facts.one_way {
+        return Judgement::Unknown;
+    }
     if !connection.is_tcp() {
-        let expects = !facts.to_group && !facts.one_way && connection.server.packets == 0;
-        return if expects { UNANSWERED } else { Judgement::Unknown };
+        // Packets of the server's would have settled it.
+        return UNANSWERED;
     }
     match connection.opening {
         // An answer of some kind came, but none that decides.

@@ -162,8 +162,8 @@ impl Stream {
             if self.late.len() >= MAX_LATE {
                 break;
             }
-            let data = (to <= keep_until).then(|| Box::from(part(from, to)));
-            self.held += data.as_ref().map_or(0, |data: &Box<[u8]>| data.len());
+            let data: Option<Box<[u8]>> = (to <= keep_until).then(|| Box::from(part(from, to)));
+            self.held += data.as_deref().map_or(0, <[u8]>::len);
             let place = self.late.partition_point(|late| late.from < from);
             self.late.insert(place, Late { from, to, data });
         }
@@ -271,7 +271,7 @@ mod tests {
 
     #[test]
     fn stops_copying_beyond_the_prefix() {
-        let (mut stream, mut out) = (Stream::default(), Vec::new());
+        let (mut stream, mut out) = (Stream::default(), Vec::<u8>::new());
 
         stream.on_data(Chunk { from: 3, data: b"cdef" }, 5, &mut |bytes| out.extend(bytes));
         stream.on_data(Chunk { from: 1, data: b"ab" }, 5, &mut |bytes| out.extend(bytes));

@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use super::connection::{Connection, Detail};
+use super::connection::{Connection, Counters, Detail};
 use super::oddity::Oddity;
 use super::state::{datagram_state, tcp_state};
 use crate::event::{Body, Conn, ConnState, Contact, Event, Outcome, Side, Weird};
@@ -51,11 +51,11 @@ pub(super) fn conn(connection: &Connection, number: u64, now: Timestamp) -> Even
             (state, history, (*client, *server), 0)
         }
     };
-    let side = |counters: super::connection::Counters, bytes: u64| Side {
+    let side = |counters: Counters, bytes: u64, turns: u32| Side {
         packets: counters.packets,
         ip_bytes: counters.ip_bytes,
         bytes,
-        turns: counters.turns,
+        turns,
     };
     let body = Body::Conn(Box::new(Conn {
         start: connection.start,
@@ -65,8 +65,8 @@ pub(super) fn conn(connection: &Connection, number: u64, now: Timestamp) -> Even
         outcome: connection.outcome,
         opening: connection.opening,
         history,
-        client: side(connection.client, bytes.0),
-        server: side(connection.server, bytes.1),
+        client: side(connection.client, bytes.0, connection.turns.0),
+        server: side(connection.server, bytes.1, connection.turns.1),
         missed_bytes,
         vlan: connection.vlan,
         tunnel: connection.tunnel,

@@ -4,9 +4,8 @@
 use super::endpoint::{Endpoint, State};
 use super::history::{History, Once};
 use super::oddity::{Oddities, Oddity};
-use super::reassembly::Chunk;
 use crate::decode::{TcpFlags, TcpSegment};
-use crate::proto::{Ports, Protocol, Role, Sniffer};
+use crate::proto::{Protocol, Role, Sniffer};
 
 /// A jump of more than this in the sequence number of a SYN or RST is not believed (Zeek's
 /// `TOO_LARGE_SEQ_DELTA`).
@@ -20,11 +19,11 @@ pub(super) struct Tcp {
     pub(super) history: History,
     pub(super) oddities: Oddities,
     /// Looks at the first bytes, until they told what they can.
-    sniffer: Option<Box<Sniffer>>,
+    pub(super) sniffer: Option<Box<Sniffer>>,
     /// Bytes that were acknowledged and not captured.
     pub(super) missed_bytes: u64,
     /// Whether it began without its SYN.
-    is_partial: bool,
+    pub(super) is_partial: bool,
     client_seen: bool,
     server_seen: bool,
 }
@@ -34,8 +33,10 @@ pub(super) struct Tcp {
 pub(super) struct Step {
     /// Whether the connection's duration includes this segment: not if both sides had closed.
     pub(super) counts: bool,
-    /// The protocol, if this segment gave it away, and which end must have sent it.
-    pub(super) protocol: Option<(Protocol, Option<Role>)>,
+    /// The protocol, if this segment gave it away.
+    pub(super) protocol: Option<Protocol>,
+    /// The protocol's message came from the side that was taken for the other.
+    pub(super) wrong_way: bool,
 }
 
 impl Tcp {
@@ -127,11 +128,6 @@ impl Tcp {
             + self.sniffer.as_ref().map_or(0, |s| size_of::<Sniffer>() + s.heap_bytes())
     }
 
-    /// Whether the first bytes of either direction are still of interest.
-    pub(super) const fn is_sniffing(&self) -> bool {
-        self.sniffer.is_some()
-    }
-
     /// Takes the next segment, sent by `sender`. `prefix` is how many bytes of a direction are
     /// looked at.
     pub(super) fn on_segment(
@@ -170,26 +166,33 @@ impl Tcp {
         let advance = self.advance(segment, sender, end);
         let closes = self.change_state(segment, sender, advance);
         let mut step = Step { counts, ..Step::default() };
+        let mut found = None;
         if ack {
-            step.protocol = self.give_up_holes(segment, sender, acked, prefix);
+            let behind_a_hole = self.give_up_holes(segment, sender, acked, prefix);
+            found = behind_a_hole.map(|(protocol, role)| (protocol, role == Some(sender)));
         }
         match sender {
             Role::Client => self.client_seen = true,
             Role::Server => self.server_seen = true,
         }
         if segment.payload_len > 0 && !rst && !underflow {
-            let found = self.take_data(segment, sender, at + i64::from(syn), prefix);
-            step.protocol = step.protocol.or(found);
+            let told = self.take_data(segment, sender, at + i64::from(syn), prefix);
+            let told = told.map(|(protocol, role)| (protocol, role.is_some_and(|r| r != sender)));
+            found = found.or(told);
         }
         if closes {
             let (side, _) = self.sides(sender);
             side.wants_close = true;
         }
         self.note_closing();
+        if let Some((protocol, wrong_way)) = found {
+            step.protocol = Some(protocol);
+            step.wrong_way = wrong_way;
+        }
         step
     }
 
-    fn sides(&mut self, sender: Role) -> (&mut Endpoint, &mut Endpoint) {
+    pub(super) fn sides(&mut self, sender: Role) -> (&mut Endpoint, &mut Endpoint) {
         match sender {
             Role::Client => (&mut self.client, &mut self.server),
             Role::Server => (&mut self.server, &mut self.client),
@@ -356,275 +359,6 @@ impl Tcp {
         ahead
     }
 
-    /// Enters the states that this segment leads to; whether the sender's side closes.
-    fn change_state(&mut self, segment: &TcpSegment<'_>, sender: Role, advance: i64) -> bool {
-        match self.side(sender).state {
-            State::Inactive => self.leave_inactive(segment, sender),
-            State::SynSent | State::SynAckSent => self.leave_syn_sent(segment, sender),
-            State::Established | State::Partial => self.leave_established(segment, sender),
-            State::Closed => self.leave_closed(segment, sender, advance),
-            State::Reset => {
-                self.note_after_reset(segment);
-                false
-            }
-        }
-    }
-
-    fn leave_inactive(&mut self, segment: &TcpSegment<'_>, sender: Role) -> bool {
-        let flags = segment.flags;
-        let mut closes = false;
-        if flags.has(TcpFlags::SYN) {
-            self.open(segment, sender);
-        }
-        let (side, peer) = self.sides(sender);
-        let mut odd = None;
-        if flags.has(TcpFlags::FIN) {
-            side.enter(State::Closed);
-            closes = true;
-            if peer.state != State::Partial && !flags.has(TcpFlags::SYN) {
-                odd = Some(Oddity::SpontaneousFin);
-            }
-        }
-        if flags.has(TcpFlags::RST) {
-            side.enter(State::Reset);
-            closes = true;
-            if peer.state == State::Inactive {
-                odd = Some(Oddity::SpontaneousRst);
-            }
-        }
-        if side.state == State::Inactive {
-            let early_ack =
-                sender == Role::Server && segment.payload_len == 0 && peer.state == State::SynSent;
-            if early_ack {
-                // Some stacks acknowledge a SYN before they answer it.
-            } else if flags.has(TcpFlags::ACK) && peer.state == State::Established {
-                // The SYN was missed, the SYN-ACK was not, and this completes the handshake.
-                side.enter(State::Established);
-                self.is_partial = false;
-            } else {
-                side.enter(State::Partial);
-            }
-        }
-        if let Some(odd) = odd {
-            self.oddities.note(odd);
-        }
-        closes
-    }
-
-    fn open(&mut self, segment: &TcpSegment<'_>, sender: Role) {
-        let ack = segment.flags.has(TcpFlags::ACK);
-        if sender == Role::Client {
-            self.client.enter(if ack { State::SynAckSent } else { State::SynSent });
-            if ack {
-                self.oddities.note(Oddity::OriginatorSynAck);
-            }
-            return;
-        }
-        let (side, peer) = (&mut self.server, &mut self.client);
-        let odd = if !ack {
-            Some(Oddity::SimultaneousOpen)
-        } else if matches!(peer.state, State::Inactive) {
-            Some(Oddity::UnsolicitedSynAck)
-        } else if peer.state != State::Partial
-            && !(0..=peer.last).contains(&peer.relative(segment.ack))
-        {
-            Some(Oddity::BadSynAck)
-        } else {
-            None
-        };
-        if peer.state == State::SynSent {
-            peer.enter(State::Established);
-        }
-        side.enter(State::Established);
-        if let Some(odd) = odd {
-            self.oddities.note(odd);
-        }
-    }
-
-    fn leave_syn_sent(&mut self, segment: &TcpSegment<'_>, sender: Role) -> bool {
-        let flags = segment.flags;
-        let (side, peer) = self.sides(sender);
-        let mut odd = None;
-        let mut closes = false;
-        if flags.has(TcpFlags::SYN | TcpFlags::ACK)
-            && flags.0 & (TcpFlags::FIN | TcpFlags::RST) == 0
-            && side.state != State::SynAckSent
-            && sender == Role::Client
-        {
-            odd = Some(Oddity::RepeatedSynWithAck);
-        }
-        if flags.has(TcpFlags::FIN) {
-            if matches!(peer.state, State::Inactive | State::SynSent) {
-                odd = Some(Oddity::InappropriateFin);
-            }
-            side.enter(State::Closed);
-            closes = true;
-        }
-        if flags.has(TcpFlags::RST) {
-            side.enter(State::Reset);
-            closes = true;
-        } else if segment.payload_len > 0 {
-            odd = Some(Oddity::DataBeforeEstablished);
-        }
-        if let Some(odd) = odd {
-            self.oddities.note(odd);
-        }
-        closes
-    }
-
-    fn leave_established(&mut self, segment: &TcpSegment<'_>, sender: Role) -> bool {
-        let flags = segment.flags;
-        let (side, peer) = self.sides(sender);
-        let mut odd = None;
-        let mut closes = false;
-        if flags.has(TcpFlags::SYN) {
-            if side.state == State::Partial
-                && peer.state == State::Inactive
-                && !flags.has(TcpFlags::ACK)
-            {
-                odd = Some(Oddity::SynAfterPartial);
-                side.enter(State::SynSent);
-            } else if sender == Role::Server && !flags.has(TcpFlags::ACK) {
-                odd = Some(Oddity::RepeatedSynReply);
-            }
-        }
-        if flags.has(TcpFlags::FIN) && !flags.has(TcpFlags::RST) {
-            side.enter(State::Closed);
-            if peer.state == State::Reset && peer.previous == State::Closed {
-                // FIN, then RST, then the other FIN: a normal end after all.
-                peer.enter(State::Closed);
-            }
-            closes = true;
-        }
-        if flags.has(TcpFlags::RST) {
-            side.enter(State::Reset);
-            closes = true;
-        }
-        if let Some(odd) = odd {
-            self.oddities.note(odd);
-        }
-        closes
-    }
-
-    fn leave_closed(&mut self, segment: &TcpSegment<'_>, sender: Role, advance: i64) -> bool {
-        let flags = segment.flags;
-        if flags.has(TcpFlags::SYN) {
-            self.oddities.note(Oddity::SynAfterClose);
-        }
-        if flags.has(TcpFlags::FIN) && advance > 0 {
-            self.oddities.note(Oddity::FinAdvanced);
-        }
-        let (side, peer) = self.sides(sender);
-        if flags.has(TcpFlags::RST) && peer.state != State::Closed {
-            side.enter(State::Reset);
-            return !side.did_close;
-        }
-        false
-    }
-
-    fn note_after_reset(&mut self, segment: &TcpSegment<'_>) {
-        if segment.flags.has(TcpFlags::SYN) {
-            self.oddities.note(Oddity::SynAfterReset);
-        }
-        if segment.flags.has(TcpFlags::FIN) {
-            self.oddities.note(Oddity::FinAfterReset);
-        }
-        if segment.payload_len > 0 && !segment.flags.has(TcpFlags::RST) {
-            self.oddities.note(Oddity::DataAfterReset);
-        }
-    }
-
-    /// Everything of the other side before `acked` arrived: what was not captured is missing.
-    fn give_up_holes(
-        &mut self,
-        segment: &TcpSegment<'_>,
-        sender: Role,
-        acked: i64,
-        prefix: usize,
-    ) -> Option<(Protocol, Option<Role>)> {
-        let is_partial = self.is_partial;
-        let Self { client, server, history, sniffer, missed_bytes, .. } = self;
-        let (peer, side, peer_role) = match sender {
-            Role::Client => (server, client, Role::Server),
-            Role::Server => (client, server, Role::Client),
-        };
-        let mut acked = acked;
-        if peer.has_fin && acked >= peer.fin_end {
-            acked = peer.fin_end - 1;
-        }
-        // The side was numbered as if its SYN had come just before, and that byte is no gap; nor is
-        // the byte of a keep-alive that came first.
-        if (is_partial && acked <= 2) || peer.stream.next() >= acked {
-            peer.stream.note_ack(acked);
-            return None;
-        }
-        if let Some(sniffer) = sniffer {
-            sniffer.lose(peer_role);
-        }
-        let ports = Ports { sender: segment.dst_port, receiver: segment.src_port };
-        let until = keep_until(sniffer.as_deref(), peer_role, prefix);
-        let mut found = None;
-        let gaps = peer.stream.on_ack(acked, until, &mut |bytes| {
-            if let (Some(sniffer), None) = (sniffer.as_mut(), found) {
-                found = sniffer.feed(peer_role, bytes, ports, prefix);
-            }
-        });
-        // Zeek's rule: before establishment and after a reset, sequence numbers prove nothing.
-        if peer.is_clean() && side.is_clean() {
-            *missed_bytes += gaps.bytes;
-            for _ in 0..gaps.holes {
-                if peer.gaps.hit() {
-                    history.push(peer_role, 'G');
-                }
-            }
-        }
-        self.stop_sniffing_if_done();
-        found
-    }
-
-    fn take_data(
-        &mut self,
-        segment: &TcpSegment<'_>,
-        sender: Role,
-        from: i64,
-        prefix: usize,
-    ) -> Option<(Protocol, Option<Role>)> {
-        let Self { client, server, sniffer, oddities, .. } = self;
-        let side = match sender {
-            Role::Client => client,
-            Role::Server => server,
-        };
-        let ports = Ports { sender: segment.src_port, receiver: segment.dst_port };
-        let mut found = None;
-        if segment.payload.len() < segment.payload_len as usize {
-            // Cut off by the snap length: no stream, but its first bytes may still tell.
-            if let Some(sniffer) = sniffer {
-                found = sniffer.feed(sender, segment.payload, ports, prefix);
-            }
-        } else {
-            let until = keep_until(sniffer.as_deref(), sender, prefix);
-            let mut feed = |bytes: &[u8]| {
-                if let (Some(sniffer), None) = (sniffer.as_mut(), found) {
-                    found = sniffer.feed(sender, bytes, ports, prefix);
-                }
-            };
-            let chunk = Chunk { from, data: segment.payload };
-            if side.stream.on_data(chunk, until, &mut feed) {
-                oddities.note(Oddity::Retransmission);
-            }
-        }
-        self.stop_sniffing_if_done();
-        found
-    }
-
-    fn stop_sniffing_if_done(&mut self) {
-        if self.sniffer.as_ref().is_some_and(|sniffer| sniffer.is_done()) {
-            self.sniffer = None;
-            self.client.stream.forget_content();
-            self.server.stream.forget_content();
-        }
-    }
-
     /// Takes note of sides that have closed. One whose data is not all delivered waits for that:
     /// until then, packets still count for the connection's duration.
     fn note_closing(&mut self) {
@@ -635,9 +369,4 @@ impl Tcp {
             }
         }
     }
-}
-
-/// Up to which sequence number the content of `sender`'s direction is wanted.
-fn keep_until(sniffer: Option<&Sniffer>, sender: Role, prefix: usize) -> i64 {
-    if sniffer.is_some_and(|sniffer| sniffer.wants(sender)) { 1 + prefix as i64 } else { 0 }
 }

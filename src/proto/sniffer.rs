@@ -137,7 +137,7 @@ mod tests {
         let mut sniffer = Sniffer::default();
 
         for _ in 0..20 {
-            sniffer.feed(Role::Client, b"GET /", PORTS, 16);
+            sniffer.feed(Role::Client, b"GET x", PORTS, 16);
         }
 
         assert!(!sniffer.wants(Role::Client));

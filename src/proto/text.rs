@@ -123,7 +123,7 @@ fn greeting(data: &[u8], ports: Ports) -> Option<Verdict> {
     if data.starts_with(b"220 ") || data.starts_with(b"220-") {
         let line = first_line(data).to_ascii_lowercase();
         let is_mail = contains(&line, b"smtp") || contains(&line, b"mail");
-        let is_mail_port = [25, 465, 587, 2525].iter().any(|&port| ports.sender == port);
+        let is_mail_port = [25, 465, 587, 2525].contains(&ports.sender);
         return Some(if contains(&line, b"ftp") || ports.sender == 21 {
             Verdict::server(Protocol::Ftp)
         } else if is_mail || is_mail_port {
