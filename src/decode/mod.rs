@@ -1,6 +1,26 @@
 //! From a frame to the one innermost packet that matters: link layers, tunnels, IP, transport.
 
+mod arp;
+mod bytes;
+mod config;
+mod decoder;
+mod fragment;
+mod icmp;
+mod ip;
+mod link;
+mod oddity;
+mod skip;
+mod transport;
+mod tunnel;
+
 use std::net::IpAddr;
+
+pub use config::DecodeConfig;
+pub use decoder::Decoder;
+pub use fragment::FragmentStats;
+pub use link::Linked;
+pub use oddity::{Oddities, Oddity};
+pub use skip::Skip;
 
 use crate::net::MacAddr;
 use crate::time::Timestamp;
@@ -12,7 +32,9 @@ pub struct Packet<'a> {
     pub ts: Timestamp,
     /// Which interface saw it.
     pub interface: u16,
-    /// Source and destination hardware address of the frame that carried it, where the link has them.
+    /// Source and destination hardware address of the innermost frame that carried it, where the
+    /// link has them. The destination is zero where only the source was recorded (Linux "any").
+    /// `None` inside tunnels of IP, whose ends are not the owners of the inner addresses.
     pub macs: Option<(MacAddr, MacAddr)>,
     /// The innermost VLAN identifier outside any tunnel.
     pub vlan: Option<u16>,
@@ -20,6 +42,23 @@ pub struct Packet<'a> {
     pub tunnel: Option<Tunnel>,
     /// What it is.
     pub body: Body<'a>,
+}
+
+impl Packet<'_> {
+    /// The two addresses that choose the flow worker, in order, so that both directions meet. An
+    /// ICMP error belongs where the connection is that it is about, so it gives the quoted packet's.
+    pub fn shard_pair(&self) -> (IpAddr, IpAddr) {
+        let (a, b) = match &self.body {
+            Body::Arp(arp) => (arp.sender, arp.target),
+            Body::Ip(ip) => match ip.transport {
+                TransportHeader::Icmp(IcmpMessage { quoted: Some(quoted), .. }) => {
+                    (quoted.src, quoted.dst)
+                }
+                _ => (ip.src, ip.dst),
+            },
+        };
+        if a <= b { (a, b) } else { (b, a) }
+    }
 }
 
 /// What a packet carries.
@@ -42,7 +81,8 @@ pub enum Tunnel {
     Vxlan,
     /// GENEVE (RFC 8926).
     Geneve,
-    /// IP in IP (RFC 2003), 4in6 and 6in4 (RFC 2473, RFC 4213).
+    /// IP in IP (RFC 2003), 4in6 and 6in4 (RFC 2473, RFC 4213), and Ethernet or MPLS right behind an
+    /// IP header (RFC 3378, RFC 4023, RFC 8986).
     IpInIp,
     /// GPRS Tunnelling Protocol, user plane.
     GtpU,
