@@ -13,6 +13,9 @@ mod skip;
 mod transport;
 mod tunnel;
 
+#[cfg(test)]
+mod frames;
+
 use std::net::IpAddr;
 
 pub use config::DecodeConfig;

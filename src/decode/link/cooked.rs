@@ -96,3 +96,92 @@ pub(super) fn nflog<'a>(bytes: &'a [u8], labels: &mut Labels) -> Stepped<'a> {
     }
     Err(Skip::TruncatedLink)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::frames::{SYN6, cat, frame_at, holds_syn, seen, syn, syn6};
+    use crate::decode::{DecodeConfig, Decoder};
+    use crate::source::LinkType;
+
+    fn macs(link: LinkType, frame: &[u8]) -> Option<(MacAddr, MacAddr)> {
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+        decoder.decode(&frame_at(0, link, frame)).unwrap().macs
+    }
+
+    #[test]
+    fn reads_loopback_in_both_byte_orders() {
+        for link in [0, 108] {
+            holds_syn(link, &cat(&[&[2, 0, 0, 0], &syn()]));
+            holds_syn(link, &cat(&[&[0, 0, 0, 2], &syn()]));
+            for family in [10, 24, 28, 30] {
+                let little = cat(&[&[family, 0, 0, 0], &syn6()]);
+                let big = cat(&[&[0, 0, 0, family], &syn6()]);
+                assert_eq!(seen(link, &little).as_deref(), Ok(SYN6));
+                assert_eq!(seen(link, &big).as_deref(), Ok(SYN6));
+            }
+        }
+        assert_eq!(seen(0, &[7, 0, 0, 0, 0]), Err(Skip::NonIp));
+        assert_eq!(seen(0, &[2, 0, 0]), Err(Skip::TruncatedLink));
+    }
+
+    #[test]
+    fn reads_raw_packets_of_either_version() {
+        for link in [12, 14, 101] {
+            holds_syn(link, &syn());
+            assert_eq!(seen(link, &syn6()).as_deref(), Ok(SYN6));
+        }
+        holds_syn(228, &syn());
+        assert_eq!(seen(229, &syn6()).as_deref(), Ok(SYN6));
+        assert_eq!(seen(229, &syn()), Err(Skip::BadIpVersion));
+        assert_eq!(seen(101, &[0x50]), Err(Skip::BadIpVersion));
+    }
+
+    #[test]
+    fn reads_linux_cooked_frames_with_the_sender() {
+        let head = [0, 0, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
+        let first = cat(&[&head, &[8, 0], &syn()]);
+        let vlan = cat(&[&head, &[0x81, 0, 0, 5, 8, 0], &syn()]);
+        let second = cat(&[&[8, 0, 0, 0, 0, 0, 0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0], &syn()]);
+        let sender = Some((MacAddr([2, 0, 0, 0, 0, 1]), MacAddr::default()));
+
+        holds_syn(113, &first);
+        holds_syn(113, &vlan);
+        holds_syn(276, &second);
+        assert_eq!(macs(LinkType::LINUX_SLL, &first), sender);
+        assert_eq!(macs(LinkType::LINUX_SLL2, &second), sender);
+    }
+
+    #[test]
+    fn leaves_cooked_frames_that_are_not_ip() {
+        let netlink = cat(&[&[0, 4, 3, 0x38], &[0; 10], &[8, 0], &syn()]);
+        let spanning_tree = cat(&[&[0, 2, 0, 1], &[0; 10], &[0, 4], &[0x42, 0x42, 3]]);
+
+        assert_eq!(seen(113, &netlink), Err(Skip::NonIp));
+        assert_eq!(seen(113, &spanning_tree), Err(Skip::NonIp));
+    }
+
+    #[test]
+    fn reads_netfilter_log_in_both_byte_orders() {
+        let len = (syn().len() + 4) as u16;
+        let little = cat(&[
+            &[2, 0, 0, 7],
+            &[16, 0, 8, 0, 0, 6, 0, 0, 2, 0, 0, 0, 0, 1, 0, 0],
+            &[5, 0, 10, 0, 0, 0, 0, 0],
+            &len.to_le_bytes(),
+            &[9, 0],
+            &syn(),
+        ]);
+        let big =
+            cat(&[&[2, 0, 0, 7], &[0, 8, 0, 1, 8, 0, 3, 0], &len.to_be_bytes(), &[0, 9], &syn()]);
+
+        holds_syn(239, &little);
+        holds_syn(239, &big);
+        assert_eq!(
+            macs(LinkType::NFLOG, &little),
+            Some((MacAddr([2, 0, 0, 0, 0, 1]), MacAddr::default()))
+        );
+        assert_eq!(seen(239, &[2, 0, 0, 7, 0, 0, 0, 0]), Err(Skip::BadLink));
+        assert_eq!(seen(239, &[2, 0, 0, 7, 8, 0, 1, 0, 8, 0, 3, 0]), Err(Skip::TruncatedLink));
+    }
+}

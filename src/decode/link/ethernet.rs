@@ -20,6 +20,17 @@ pub(super) fn frame<'a>(bytes: &'a [u8], labels: &mut Labels) -> Stepped<'a> {
     payload(u16::from_be_bytes([k0, k1]), rest, labels)
 }
 
+/// An Ethernet frame with `len` bytes of a switch chip's tag before its type.
+pub(super) fn tagged<'a>(bytes: &'a [u8], len: usize, labels: &mut Labels) -> Stepped<'a> {
+    let Some((&[d0, d1, d2, d3, d4, d5, s0, s1, s2, s3, s4, s5], rest)) =
+        bytes.split_first_chunk::<12>()
+    else {
+        return Err(Skip::TruncatedLink);
+    };
+    labels.macs = Some((MacAddr([s0, s1, s2, s3, s4, s5]), MacAddr([d0, d1, d2, d3, d4, d5])));
+    typed(rest, len)
+}
+
 /// What follows an EtherType or, below 0x600, an IEEE 802.3 length (clause 3.2.6).
 #[inline]
 pub(super) fn payload<'a>(kind: u16, bytes: &'a [u8], labels: &mut Labels) -> Stepped<'a> {
@@ -168,5 +179,118 @@ pub(super) fn next_protocol(kind: u8, bytes: &[u8]) -> Stepped<'_> {
         4 => nsh(bytes),
         5 => Ok(Step::Next(Head::Mpls, bytes)),
         _ => Err(Skip::NonIp),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::frames::{SYN6, cat, ether, frame_at, holds_syn, ip4, seen, syn, syn6};
+    use crate::decode::{DecodeConfig, Decoder};
+    use crate::source::LinkType;
+
+    fn vlan_of(frame: &[u8]) -> Option<u16> {
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+        decoder.decode(&frame_at(0, LinkType::ETHERNET, frame)).unwrap().vlan
+    }
+
+    #[test]
+    fn reads_ethernet_with_its_addresses_and_ignores_padding() {
+        let padded = cat(&[&ether(0x0800, &syn()), &[0; 6]]);
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+
+        holds_syn(1, &padded);
+        assert_eq!(seen(1, &ether(0x86dd, &syn6())).as_deref(), Ok(SYN6));
+
+        let packet = decoder.decode(&frame_at(0, LinkType::ETHERNET, &padded)).unwrap();
+        let (src, dst) = packet.macs.unwrap();
+        assert_eq!(src.to_string(), "02:00:00:00:00:01");
+        assert_eq!(dst.to_string(), "02:00:00:00:00:09");
+    }
+
+    #[test]
+    fn reads_802_3_with_snap_and_with_ips_own_access_point() {
+        let snap = cat(&[&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &syn()]);
+        let own = cat(&[&[6, 6, 3], &syn()]);
+
+        holds_syn(1, &ether(snap.len() as u16, &snap));
+        holds_syn(1, &ether(own.len() as u16, &own));
+        holds_syn(1, &ether(0x8870, &snap));
+        holds_syn(100, &snap);
+    }
+
+    #[test]
+    fn names_the_innermost_vlan() {
+        let single = ether(0x8100, &cat(&[&[0xe0, 7, 8, 0], &syn()]));
+        let double = ether(0x88a8, &cat(&[&[0, 5, 0x81, 0, 0, 6, 8, 0], &syn()]));
+        let triple = ether(0x9100, &cat(&[&[0, 5, 0x92, 0, 0, 6, 0x81, 0, 0, 9, 8, 0], &syn()]));
+        let priority = ether(0x8100, &cat(&[&[0xe0, 0, 8, 0], &syn()]));
+
+        assert_eq!(vlan_of(&single), Some(7));
+        assert_eq!(vlan_of(&double), Some(6));
+        assert_eq!(vlan_of(&triple), Some(9));
+        assert_eq!(vlan_of(&priority), None);
+    }
+
+    #[test]
+    fn gives_up_on_endless_tags() {
+        let tags = [0, 5, 0x81, 0].repeat(40);
+
+        assert_eq!(seen(1, &ether(0x8100, &tags)), Err(Skip::TooDeep));
+    }
+
+    #[test]
+    fn reads_mpls_with_ip_and_with_pseudowires() {
+        let stack = [0, 1, 0, 64, 0, 2, 1, 64];
+        let inner = ether(0x0800, &syn());
+
+        holds_syn(1, &ether(0x8847, &cat(&[&stack, &syn()])));
+        holds_syn(1, &ether(0x8847, &cat(&[&stack, &inner])));
+        holds_syn(1, &ether(0x8848, &cat(&[&stack, &[0, 0, 0, 1], &inner])));
+        assert_eq!(
+            seen(1, &ether(0x8847, &[&stack[..], &[0x10, 0, 0, 7]].concat())),
+            Err(Skip::NonIp)
+        );
+        assert_eq!(seen(1, &ether(0x8847, &[0, 1, 0, 64].repeat(40))), Err(Skip::TooDeep));
+    }
+
+    #[test]
+    fn reads_what_providers_and_switches_put_in_front() {
+        let inner = ether(0x0800, &syn());
+        let ip = cat(&[&[8, 0], &syn()]);
+
+        holds_syn(1, &ether(0x6558, &inner));
+        holds_syn(1, &ether(0x88e7, &cat(&[&[0; 4], &inner])));
+        holds_syn(1, &ether(0x8903, &cat(&[&[0; 2], &inner])));
+        holds_syn(1, &ether(0x22f3, &cat(&[&[0, 0x40], &[0; 8], &inner])));
+        holds_syn(1, &ether(0x8926, &cat(&[&[0; 4], &ip])));
+        holds_syn(1, &ether(0x892f, &cat(&[&[0; 4], &ip])));
+        holds_syn(1, &ether(0x8909, &cat(&[&[1, 1, 0, 1, 0, 9], &ip])));
+        holds_syn(1, &ether(0x893f, &cat(&[&[0; 6], &ip])));
+        holds_syn(1, &ether(0x894f, &cat(&[&[0, 2, 2, 1, 0, 0, 0, 0], &syn()])));
+        holds_syn(1, &ether(0x894f, &cat(&[&[0, 2, 2, 3, 0, 0, 0, 0], &inner])));
+        holds_syn(284, &cat(&[&[2; 12], &[0; 4], &ip]));
+        holds_syn(285, &cat(&[&[2; 12], &[0; 8], &ip]));
+        holds_syn(282, &cat(&[&[0; 4], &inner]));
+    }
+
+    #[test]
+    fn reads_macsec_only_where_it_does_not_encrypt() {
+        let clear = cat(&[&[0x20, 0], &[0; 12], &[8, 0], &syn()]);
+        let secret = cat(&[&[0x2c, 0], &[0; 12], &[8, 0], &syn()]);
+
+        holds_syn(1, &ether(0x88e5, &clear));
+        assert_eq!(seen(1, &ether(0x88e5, &secret)), Err(Skip::Encrypted));
+    }
+
+    #[test]
+    fn tells_other_protocols_from_damage() {
+        let spanning_tree = [0x42, 0x42, 3, 0, 0, 0, 0, 0];
+
+        assert_eq!(seen(1, &ether(0x88cc, &[2, 7])), Err(Skip::NonIp));
+        assert_eq!(seen(1, &ether(8, &spanning_tree)), Err(Skip::NonIp));
+        assert_eq!(seen(1, &[0; 13]), Err(Skip::TruncatedLink));
+        assert_eq!(seen(1, &ether(0x0800, &syn6())), Err(Skip::BadIpVersion));
+        assert_eq!(seen(1, &ether(0x0800, &ip4(2, &[0x11, 0]))), Err(Skip::OtherProtocol));
     }
 }

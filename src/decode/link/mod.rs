@@ -178,6 +178,10 @@ fn plain_header<'a>(link: LinkType, bytes: &'a [u8], labels: &mut Labels) -> Ste
         229 => Ok(Step::Found(Layer::Ip6(bytes))),
         239 => cooked::nflog(bytes, labels),
         276 => cooked::sll2(bytes, labels),
+        // Switch chips' tags: Broadcom's, in front of the frame or in it, and Marvell's two.
+        281 | 284 => ethernet::tagged(bytes, 4, labels),
+        282 => ethernet::frame(bytes.get(4..).ok_or(Skip::TruncatedLink)?, labels),
+        285 => ethernet::tagged(bytes, 8, labels),
         _ => Err(Skip::UnsupportedLink),
     }
 }

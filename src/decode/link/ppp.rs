@@ -72,3 +72,47 @@ pub(super) fn frame(bytes: &[u8]) -> Stepped<'_> {
         _ => Err(Skip::NonIp),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::frames::{SYN6, cat, ether, holds_syn, seen, syn, syn6};
+
+    #[test]
+    fn reads_ppp_with_and_without_framing_and_compression() {
+        holds_syn(9, &cat(&[&[0xff, 3, 0, 0x21], &syn()]));
+        holds_syn(9, &cat(&[&[0, 0x21], &syn()]));
+        holds_syn(9, &cat(&[&[0x21], &syn()]));
+        holds_syn(50, &cat(&[&[0xff, 3, 0x21], &syn()]));
+        holds_syn(204, &cat(&[&[1, 0xff, 3, 0, 0x21], &syn()]));
+        holds_syn(9, &cat(&[&[0, 0x3d, 0xc0, 0, 0, 1, 0, 0x21], &syn()]));
+        holds_syn(9, &cat(&[&[0, 0x31, 0, 1], &ether(0x0800, &syn())]));
+        assert_eq!(seen(9, &cat(&[&[0, 0x57], &syn6()])).as_deref(), Ok(SYN6));
+    }
+
+    #[test]
+    fn reads_pppoe_in_ethernet_and_alone() {
+        let len = (syn().len() + 2) as u16;
+        let session = cat(&[&[0x11, 0, 0, 1], &len.to_be_bytes(), &[0, 0x21], &syn(), b"padding"]);
+
+        holds_syn(1, &ether(0x8864, &session));
+        holds_syn(51, &session);
+        assert_eq!(seen(1, &ether(0x8863, &[0x11, 9, 0, 0, 0, 0])), Err(Skip::NonIp));
+        assert_eq!(seen(51, &[0x22, 0, 0, 1, 0, 2, 0, 0x21]), Err(Skip::BadLink));
+    }
+
+    #[test]
+    fn reads_cisco_hdlc() {
+        holds_syn(104, &cat(&[&[0x0f, 0, 8, 0], &syn()]));
+        holds_syn(50, &cat(&[&[0x0f, 0, 8, 0], &syn()]));
+        assert_eq!(seen(104, &[0x8f, 0, 0x80, 0x35, 0, 0, 0, 2]), Err(Skip::NonIp));
+    }
+
+    #[test]
+    fn says_why_there_is_nothing_to_read() {
+        assert_eq!(seen(9, &[0xff, 3, 0xc0, 0x21, 1]), Err(Skip::NonIp));
+        assert_eq!(seen(9, &[0, 0xfd, 1]), Err(Skip::Encrypted));
+        assert_eq!(seen(9, &[0, 0x3d, 0x80, 0, 0, 1]), Err(Skip::LinkFragment));
+        assert_eq!(seen(9, &[0xff, 3]), Err(Skip::TruncatedLink));
+    }
+}

@@ -115,3 +115,81 @@ fn mac(bytes: &[u8], at: usize) -> Result<MacAddr, Skip> {
     let address = bytes.get(at..).and_then(|rest| rest.first_chunk()).ok_or(Skip::TruncatedLink)?;
     Ok(MacAddr(*address))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::frames::{cat, frame_at, holds_syn, seen, syn};
+    use crate::decode::{DecodeConfig, Decoder};
+    use crate::source::LinkType;
+
+    const SNAP: [u8; 8] = [0xaa, 0xaa, 3, 0, 0, 0, 8, 0];
+    const ADDRESSES: [[u8; 6]; 4] = [[2, 0, 0, 0, 0, 1], [2; 6], [2, 0, 0, 0, 0, 3], [4; 6]];
+
+    /// A data frame with these first two bytes and what comes after the sequence control.
+    fn data(kind: u8, flags: u8, more: &[u8]) -> Vec<u8> {
+        let [a, b, c, _] = ADDRESSES;
+        cat(&[&[kind, flags, 0, 0], &a, &b, &c, &[0, 0], more, &SNAP, &syn()])
+    }
+
+    fn macs(frame: &[u8]) -> (MacAddr, MacAddr) {
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+        decoder.decode(&frame_at(0, LinkType::IEEE802_11, frame)).unwrap().macs.unwrap()
+    }
+
+    #[test]
+    fn reads_data_frames_of_every_direction() {
+        let [a, b, c, d] = ADDRESSES.map(MacAddr);
+
+        assert_eq!(macs(&data(0x08, 0, &[])), (b, a));
+        assert_eq!(macs(&data(0x08, 1, &[])), (b, c));
+        assert_eq!(macs(&data(0x08, 2, &[])), (c, a));
+        assert_eq!(macs(&data(0x08, 3, &ADDRESSES[3])), (d, c));
+    }
+
+    #[test]
+    fn reads_quality_of_service_and_aggregates() {
+        let subframe_len = ((SNAP.len() + syn().len()) as u16).to_be_bytes();
+        let subframe = cat(&[&[0x80, 0], &[6; 6], &[8; 6], &subframe_len]);
+
+        holds_syn(105, &data(0x88, 1, &[0, 0]));
+        holds_syn(105, &data(0x88, 0x81, &[0, 0, 1, 2, 3, 4]));
+        holds_syn(105, &data(0x88, 2, &subframe));
+        assert_eq!(macs(&data(0x88, 2, &subframe)), (MacAddr([8; 6]), MacAddr([6; 6])));
+    }
+
+    #[test]
+    fn says_why_there_is_nothing_to_read() {
+        assert_eq!(seen(105, &[0x80, 0]), Err(Skip::WifiControl));
+        assert_eq!(seen(105, &data(0x48, 1, &[])), Err(Skip::WifiControl));
+        assert_eq!(seen(105, &data(0x08, 0x41, &[])), Err(Skip::Encrypted));
+        assert_eq!(seen(105, &data(0x08, 0x05, &[])), Err(Skip::LinkFragment));
+        assert_eq!(seen(105, &[0x09, 0]), Err(Skip::BadLink));
+    }
+
+    #[test]
+    fn reads_radiotap_and_its_flags() {
+        let plain = cat(&[&[0, 0, 8, 0, 0, 0, 0, 0], &data(0x08, 1, &[])]);
+        let clocked = [0, 0, 25, 0, 3, 0, 0, 0x80, 0, 0, 0, 0, 0, 0, 0, 0];
+        let with = |flags: u8, frame: &[u8]| cat(&[&clocked, &[7; 8], &[flags], frame]);
+
+        holds_syn(127, &plain);
+        holds_syn(127, &with(0, &data(0x08, 1, &[])));
+        // A QoS header has 26 bytes, and was padded to 28.
+        holds_syn(127, &with(0x20, &data(0x88, 1, &[0, 0, 0, 0])));
+        assert_eq!(seen(127, &with(0x40, &data(0x08, 1, &[]))), Err(Skip::BadFcs));
+        assert_eq!(seen(127, &[1, 0, 8, 0, 0, 0, 0, 0]), Err(Skip::BadLink));
+    }
+
+    #[test]
+    fn reads_prism_and_avs() {
+        let frame = data(0x08, 1, &[]);
+        let prism = cat(&[&[0x44, 0, 0, 0, 144, 0, 0, 0], &[0; 136], &frame]);
+        let avs = cat(&[&[0x80, 0x21, 0x10, 1, 0, 0, 0, 64], &[0; 56], &frame]);
+
+        holds_syn(119, &prism);
+        holds_syn(119, &avs);
+        holds_syn(163, &avs);
+        assert_eq!(seen(163, &[0x80, 0x21, 0x10, 1, 0, 0, 0, 4]), Err(Skip::BadLink));
+    }
+}

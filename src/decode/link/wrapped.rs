@@ -88,3 +88,54 @@ pub(super) fn pflog(bytes: &[u8]) -> Stepped<'_> {
     }
     any_ip(bytes.get(len..).ok_or(Skip::TruncatedLink)?)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::frames::{cat, ether, holds_syn, seen, syn};
+
+    #[test]
+    fn reads_the_frame_that_ppi_and_pktap_name() {
+        let ppi = cat(&[&[0, 0, 12, 0, 1, 0, 0, 0], b"more", &ether(0x0800, &syn())]);
+        let pktap = cat(&[&[16, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], b"more", &ether(0x0800, &syn())]);
+
+        holds_syn(192, &ppi);
+        holds_syn(258, &pktap);
+        // PPI in PPI would be a loop.
+        assert_eq!(seen(192, &[0, 0, 8, 0, 192, 0, 0, 0, 0]), Err(Skip::UnsupportedLink));
+    }
+
+    #[test]
+    fn reads_serial_line_ip() {
+        holds_syn(8, &cat(&[&[0; 16], &syn()]));
+        assert_eq!(seen(8, &[0x80; 17]), Err(Skip::Encrypted));
+    }
+
+    #[test]
+    fn reads_frame_relay_of_every_kind() {
+        let snap = [0x80, 0, 0, 0, 8, 0];
+
+        holds_syn(107, &cat(&[&[0x18, 0x41, 3, 0xcc], &syn()]));
+        holds_syn(107, &cat(&[&[0x18, 0x40, 0x40, 0x41, 3, 0xcc], &syn()]));
+        holds_syn(107, &cat(&[&[0x18, 0x41, 3, 0], &snap, &syn()]));
+        holds_syn(107, &cat(&[&[0x18, 0x41, 8, 0], &syn()]));
+        assert_eq!(seen(107, &[0x18, 0x41, 3, 0x08, 1]), Err(Skip::NonIp));
+        assert_eq!(seen(107, &[0, 0, 0, 0, 0]), Err(Skip::BadLink));
+    }
+
+    #[test]
+    fn reads_openbsd_logs() {
+        let log = cat(&[&[61, 2], &[0; 62], &syn()]);
+
+        holds_syn(117, &log);
+        holds_syn(109, &cat(&[&[0; 12], &syn()]));
+    }
+
+    #[test]
+    fn says_which_link_types_are_not_supported() {
+        // Bluetooth and USB.
+        assert_eq!(seen(187, &syn()), Err(Skip::UnsupportedLink));
+        assert_eq!(seen(220, &syn()), Err(Skip::UnsupportedLink));
+        assert!(Skip::UnsupportedLink.is_error());
+    }
+}
