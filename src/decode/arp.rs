@@ -28,3 +28,33 @@ pub(super) fn decode(bytes: &[u8]) -> Result<Arp, Skip> {
         target: IpAddr::from([t0, t1, t2, t3]),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::Skip;
+    use crate::decode::frames::{cat, ether, seen};
+
+    const REQUEST: [u8; 28] =
+        [0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 1, 192, 0, 2, 1, 0, 0, 0, 0, 0, 0, 192, 0, 2, 9];
+
+    #[test]
+    fn reads_requests_with_padding_and_in_a_vlan() {
+        let tagged = cat(&[&[0, 7, 8, 6], &REQUEST]);
+
+        assert_eq!(
+            seen(1, &ether(0x0806, &cat(&[&REQUEST, &[0; 18]]))).as_deref(),
+            Ok("arp 1 192.0.2.1 > 192.0.2.9")
+        );
+        assert_eq!(seen(1, &ether(0x8100, &tagged)).as_deref(), Ok("arp 1 192.0.2.1 > 192.0.2.9"));
+    }
+
+    #[test]
+    fn leaves_other_address_families() {
+        let mut infiniband = REQUEST;
+        infiniband[1] = 32;
+        infiniband[4] = 20;
+
+        assert_eq!(seen(1, &ether(0x0806, &infiniband)), Err(Skip::OtherArp));
+        assert_eq!(seen(1, &ether(0x0806, &REQUEST[..27])), Err(Skip::TruncatedArp));
+    }
+}

@@ -242,3 +242,138 @@ fn route(ip: &mut Ip<'_>, units: usize, odd: &mut Oddities) {
         ip.dst = IpAddr::V6(Ipv6Addr::from(*last));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::frames::{
+        A, B, SYN, SYN6, cat, ether, frame_at, holds_syn, ip4, ip6, line, seen, syn, syn6, tcp,
+    };
+    use crate::decode::{Body, DecodeConfig, Decoder, IpPacket};
+    use crate::source::{Frame, LinkType};
+
+    fn oddities(packet: &[u8]) -> Vec<&'static str> {
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+        let _ = decoder.decode(&frame_at(0, LinkType::RAW, packet));
+        decoder.oddities().iter().map(Oddity::as_str).collect()
+    }
+
+    fn changed(mut packet: Vec<u8>, at: usize, bytes: &[u8]) -> Vec<u8> {
+        packet[at..at + bytes.len()].copy_from_slice(bytes);
+        packet
+    }
+
+    #[test]
+    fn reads_options_and_keeps_the_true_length() {
+        let mut packet = ip4(6, &cat(&[&[1; 8], &tcp(2, b"abc")]));
+        packet[0] = 0x47;
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+
+        let decoded = decoder.decode(&frame_at(0, LinkType::RAW, &packet)).unwrap();
+
+        assert_eq!(line(&decoded), SYN);
+        let Body::Ip(IpPacket { ip_len, ttl, .. }) = decoded.body else { panic!("it is IP") };
+        assert_eq!((ip_len, ttl), (51, 64));
+    }
+
+    #[test]
+    fn takes_the_length_of_the_frame_where_offload_left_none() {
+        holds_syn(101, &changed(syn(), 2, &[0, 0]));
+        assert_eq!(seen(101, &changed(syn6(), 4, &[0, 0])).as_deref(), Ok(SYN6));
+    }
+
+    #[test]
+    fn keeps_the_claimed_length_of_what_was_cut() {
+        let packet = ip4(6, &tcp(0x18, &[7; 900]));
+        let cut = Frame { wire_len: 940, ..frame_at(0, LinkType::RAW, &packet[..60]) };
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+
+        let decoded = decoder.decode(&cut).unwrap();
+
+        assert_eq!(line(&decoded), "tcp 192.0.2.1:40000 > 192.0.2.9:445 PA 20/900");
+        assert!(decoder.oddities().is_empty());
+    }
+
+    #[test]
+    fn notes_a_length_that_was_never_on_the_wire() {
+        let packet = changed(syn(), 2, &[4, 0]);
+
+        assert_eq!(
+            seen(101, &packet).as_deref(),
+            Ok("tcp 192.0.2.1:40000 > 192.0.2.9:445 S 3/984")
+        );
+        assert_eq!(oddities(&packet), ["truncated_IP_len"]);
+    }
+
+    #[test]
+    fn refuses_headers_that_contradict_themselves() {
+        assert_eq!(seen(101, &changed(syn(), 0, &[0x44])), Err(Skip::BadIpHeader));
+        assert_eq!(oddities(&changed(syn(), 0, &[0x44])), ["invalid_IP_header_size"]);
+        assert_eq!(seen(101, &changed(syn(), 2, &[0, 19])), Err(Skip::BadIpLength));
+        assert_eq!(seen(101, &syn()[..19]), Err(Skip::TruncatedIp));
+        assert_eq!(seen(101, &syn6()[..39]), Err(Skip::TruncatedIp));
+        assert_eq!(seen(1, &ether(0x86dd, &syn())), Err(Skip::BadIpVersion));
+    }
+
+    #[test]
+    fn walks_every_extension_header() {
+        let segment = tcp(2, b"abc");
+        for kind in [0, 43, 60, 135, 139, 140] {
+            let packet = ip6(kind, &cat(&[&[60, 1], &[0; 14], &[6, 0], &[0; 6], &segment]));
+            assert_eq!(seen(101, &packet).as_deref(), Ok(SYN6), "header {kind}");
+        }
+        // Authentication: three words fixed, one of check value; and an atomic fragment.
+        let authenticated =
+            ip6(51, &cat(&[&[44, 2], &[0; 14], &[6, 0, 0, 0, 0, 0, 0, 9], &segment]));
+        assert_eq!(seen(101, &authenticated).as_deref(), Ok(SYN6));
+        holds_syn(101, &ip4(51, &cat(&[&[6, 2], &[0; 14], &segment])));
+    }
+
+    #[test]
+    fn bounds_the_chain() {
+        let endless = ip6(60, &[60, 0, 0, 0, 0, 0, 0, 0].repeat(40));
+        let over = ip6(60, &[6, 200, 0, 0, 0, 0, 0, 0]);
+
+        assert_eq!(seen(101, &endless), Err(Skip::BadExtension));
+        assert_eq!(seen(101, &over), Err(Skip::BadExtension));
+        assert_eq!(seen(101, &ip6(59, &[])), Err(Skip::NoPayload));
+        assert_eq!(seen(101, &ip6(50, &[0; 20])), Err(Skip::OtherProtocol));
+    }
+
+    #[test]
+    fn follows_a_routing_header_to_the_last_stop() {
+        let stops = [[0x20; 16], [0x30; 16]].concat();
+        let packet = |kind, left| {
+            let head = [6, 4, kind, left, 0, 0, 0, 0];
+            ip6(43, &cat(&[&head, &stops, &tcp(2, b"abc")]))
+        };
+        let to = |packet: &[u8]| seen(101, packet).unwrap().split(' ').nth(3).unwrap().to_owned();
+
+        assert!(to(&packet(0, 2)).starts_with("[3030:"));
+        assert!(to(&packet(4, 1)).starts_with("[2020:"));
+        assert!(to(&packet(4, 0)).starts_with("[2001:db8::9]"));
+        assert_eq!(oddities(&packet(0, 2)), ["routing0_hdr"]);
+    }
+
+    #[test]
+    fn leaves_jumbograms() {
+        let packet = ip6(0, &cat(&[&[6, 0, 0xc2, 4, 0, 1, 0, 0], &tcp(2, b"abc")]));
+
+        assert_eq!(seen(101, &changed(packet, 4, &[0, 0])), Err(Skip::Jumbogram));
+    }
+
+    #[test]
+    fn gives_the_packet_without_padding_to_the_search_for_duplicates() {
+        let padded = ether(0x0800, &cat(&[&ip4(6, &tcp(2, &[])), &[0; 6]]));
+        let arp = ether(0x0806, &[0; 28]);
+        let ip_bytes = |frame: &[u8]| {
+            let frame = frame_at(0, LinkType::ETHERNET, frame);
+            Decoder::link(&frame).unwrap().ip_bytes().map(<[u8]>::to_vec)
+        };
+
+        assert_eq!(ip_bytes(&padded), Some(ip4(6, &tcp(2, &[]))));
+        assert_eq!(ip_bytes(&ether(0x86dd, &syn6())), Some(syn6()));
+        assert_eq!(ip_bytes(&arp), None);
+        assert_eq!((A.to_string(), B.to_string()), ("192.0.2.1".into(), "192.0.2.9".into()));
+    }
+}

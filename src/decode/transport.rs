@@ -86,3 +86,88 @@ pub(super) fn sctp<'a>(span: Span<'a>) -> Result<SctpPacket<'a>, Skip> {
         payload,
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::frames::{cat, frame_at, ip4, line, seen, tcp, udp};
+    use crate::decode::{DecodeConfig, Decoder, Oddity, Skip};
+    use crate::source::{Frame, LinkType};
+
+    fn oddities(packet: &[u8]) -> Vec<&'static str> {
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+        let _ = decoder.decode(&frame_at(0, LinkType::RAW, packet));
+        decoder.oddities().iter().map(Oddity::as_str).collect()
+    }
+
+    #[test]
+    fn keeps_flags_that_no_stack_sends() {
+        let flags = |bits| seen(101, &ip4(6, &tcp(bits, &[]))).unwrap();
+
+        assert_eq!(flags(0x00), "tcp 192.0.2.1:40000 > 192.0.2.9:445 - 0/0");
+        assert_eq!(flags(0x29), "tcp 192.0.2.1:40000 > 192.0.2.9:445 FPU 0/0");
+        assert_eq!(flags(0xff), "tcp 192.0.2.1:40000 > 192.0.2.9:445 FSRPAUEC 0/0");
+    }
+
+    #[test]
+    fn skips_a_data_offset_that_does_not_fit() {
+        let mut short = tcp(2, &[]);
+        short[12] = 0x40;
+        let mut long = tcp(2, &[]);
+        long[12] = 0xf0;
+
+        assert_eq!(seen(101, &ip4(6, &short)), Err(Skip::BadTransport));
+        assert_eq!(seen(101, &ip4(6, &long)), Err(Skip::BadTransport));
+        assert_eq!(oddities(&ip4(6, &long)), ["bad_TCP_header_len"]);
+        assert_eq!(seen(101, &ip4(6, &tcp(2, &[])[..19])), Err(Skip::BadTransport));
+    }
+
+    #[test]
+    fn reads_a_header_whose_options_were_not_captured() {
+        let mut segment = tcp(0x12, &[0; 12]);
+        segment[12] = 0x80;
+        let packet = ip4(6, &cat(&[&segment, b"payload"]));
+        let cut = Frame { wire_len: 59, ..frame_at(0, LinkType::RAW, &packet[..44]) };
+        let shorter = Frame { wire_len: 59, ..frame_at(0, LinkType::RAW, &packet[..39]) };
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+
+        assert_eq!(
+            line(&decoder.decode(&cut).unwrap()),
+            "tcp 192.0.2.1:40000 > 192.0.2.9:445 SA 0/7"
+        );
+        assert_eq!(decoder.decode(&shorter).err(), Some(Skip::TruncatedTransport));
+    }
+
+    #[test]
+    fn believes_the_length_of_udp_only_within_ip() {
+        let with_len = |len: u16| {
+            let mut datagram = udp(1000, 53, b"question");
+            datagram[4..6].copy_from_slice(&len.to_be_bytes());
+            ip4(17, &datagram)
+        };
+        let whole = Ok("udp 192.0.2.1:1000 > 192.0.2.9:53 8/8");
+
+        assert_eq!(seen(101, &with_len(16)).as_deref(), whole);
+        assert_eq!(seen(101, &with_len(0)).as_deref(), whole);
+        assert_eq!(seen(101, &with_len(3)).as_deref(), whole);
+        assert_eq!(seen(101, &with_len(9000)).as_deref(), whole);
+        assert_eq!(
+            seen(101, &with_len(12)).as_deref(),
+            Ok("udp 192.0.2.1:1000 > 192.0.2.9:53 4/4")
+        );
+        assert!(oddities(&with_len(16)).is_empty());
+        assert!(oddities(&with_len(0)).is_empty());
+        assert_eq!(oddities(&with_len(9000)), ["UDP_datagram_length_mismatch"]);
+        assert_eq!(oddities(&with_len(12)), ["UDP_datagram_length_mismatch"]);
+    }
+
+    #[test]
+    fn reads_the_first_chunk_of_sctp() {
+        let init = [0x0b, 0x59, 0x0b, 0x5a, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20];
+
+        assert_eq!(
+            seen(101, &ip4(132, &init)).as_deref(),
+            Ok("sctp 192.0.2.1:2905 > 192.0.2.9:2906 chunk 1")
+        );
+        assert_eq!(seen(101, &ip4(132, &init[..12])), Err(Skip::BadTransport));
+    }
+}

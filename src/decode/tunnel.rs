@@ -230,3 +230,197 @@ fn erspan_3(bytes: &[u8]) -> Result<Inner<'_>, Skip> {
         _ => Err(Skip::BadTunnel),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decode::frames::{
+        SYN, SYN6, cat, ether, frame_at, holds_syn, ip4, ip6, line, seen, syn, syn6, udp,
+    };
+    use crate::decode::{DecodeConfig, Decoder};
+    use crate::net::MacAddr;
+    use crate::source::LinkType;
+
+    const OUTER: [u8; 12] = [7; 12];
+
+    /// Decodes a packet that lies in an Ethernet frame of other hosts.
+    fn inside(packet: &[u8]) -> (String, Option<Tunnel>, Option<(MacAddr, MacAddr)>) {
+        let frame = cat(&[&OUTER, &[0x81, 0, 0, 5, 8, 0], packet]);
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+        let packet = decoder.decode(&frame_at(0, LinkType::ETHERNET, &frame)).unwrap();
+        assert_eq!(packet.vlan, Some(5), "the VLAN stays the one outside");
+        (line(&packet), packet.tunnel, packet.macs)
+    }
+
+    #[track_caller]
+    fn holds(packet: &[u8], tunnel: Tunnel, expected: &str) {
+        let (line, kind, _) = inside(packet);
+        assert_eq!((line.as_str(), kind), (expected, Some(tunnel)));
+    }
+
+    /// Asserts that a UDP payload sent to this port is left alone.
+    #[track_caller]
+    fn stays(port: u16, payload: &[u8]) {
+        let (line, kind, _) = inside(&ip4(17, &udp(1000, port, payload)));
+        let len = payload.len();
+        let expected = format!("udp 192.0.2.1:1000 > 192.0.2.9:{port} {len}/{len}");
+        assert_eq!((line, kind), (expected, None));
+    }
+
+    fn vxlan_of(frame: &[u8]) -> Vec<u8> {
+        cat(&[&[8, 0, 0, 0, 0, 0, 9, 0], frame])
+    }
+
+    #[test]
+    fn opens_ip_in_ip_of_all_four_kinds() {
+        holds(&ip4(4, &syn()), Tunnel::IpInIp, SYN);
+        holds(&ip4(41, &syn6()), Tunnel::IpInIp, SYN6);
+        assert_eq!(seen(101, &ip6(4, &syn())).as_deref(), Ok(SYN));
+        assert_eq!(seen(101, &ip6(41, &syn6())).as_deref(), Ok(SYN6));
+        assert_eq!(seen(101, &ip4(4, &syn6())), Err(Skip::BadTunnel));
+    }
+
+    #[test]
+    fn opens_ethernet_and_mpls_behind_ip() {
+        let frame = ether(0x0800, &syn());
+
+        holds(&ip4(97, &cat(&[&[0x30, 0], &frame])), Tunnel::IpInIp, SYN);
+        holds(&ip4(137, &cat(&[&[0, 1, 1, 64], &syn()])), Tunnel::IpInIp, SYN);
+        holds_syn(101, &ip6(143, &frame));
+        assert_eq!(seen(101, &ip4(97, &[0, 0])), Err(Skip::BadTunnel));
+    }
+
+    #[test]
+    fn opens_gre_with_every_optional_field() {
+        let gre = |head: &[u8], inner: &[u8]| ip4(47, &cat(&[head, inner]));
+
+        holds(&gre(&[0, 0, 8, 0], &syn()), Tunnel::Gre, SYN);
+        holds(&gre(&[0x80, 0, 8, 0, 1, 1, 0, 0], &syn()), Tunnel::Gre, SYN);
+        holds(
+            &gre(&[0xb0, 0, 0x86, 0xdd, 1, 1, 0, 0, 2, 2, 2, 2, 3, 3, 3, 3], &syn6()),
+            Tunnel::Gre,
+            SYN6,
+        );
+        holds(&gre(&[0x20, 0, 0x65, 0x58, 0, 0, 9, 0], &ether(0x0800, &syn())), Tunnel::Gre, SYN);
+        let routes = [0x40, 0, 8, 0, 0, 0, 0, 0, 8, 0, 0, 4, 1, 2, 3, 4, 0, 0, 0, 0];
+        holds(&gre(&routes, &syn()), Tunnel::Gre, SYN);
+        holds(&gre(&[0, 0, 0x88, 0x3e], &syn()), Tunnel::Gre, SYN);
+        holds(&gre(&[0, 0, 0x88, 0x3e, 0, 0, 0, 0], &syn()), Tunnel::Gre, SYN);
+        assert_eq!(seen(101, &gre(&[0, 0, 0, 0], &[])), Err(Skip::NonIp));
+        assert_eq!(seen(101, &gre(&[0, 5, 8, 0], &syn())), Err(Skip::BadTunnel));
+        assert_eq!(seen(101, &gre(&[0, 0], &[])), Err(Skip::TruncatedTransport));
+    }
+
+    #[test]
+    fn opens_pptp_and_leaves_its_acknowledgements() {
+        let ppp = cat(&[&[0xff, 3, 0, 0x21], &syn()]);
+        let data = cat(&[&[0x30, 0x81, 0x88, 0x0b, 0, 35, 0, 1, 0, 0, 0, 1, 0, 0, 0, 0], &ppp]);
+        let ack = [0x20, 0x81, 0x88, 0x0b, 0, 0, 0, 1, 0, 0, 0, 1];
+
+        holds(&ip4(47, &data), Tunnel::Gre, SYN);
+        assert_eq!(seen(101, &ip4(47, &ack)), Err(Skip::NoPayload));
+    }
+
+    #[test]
+    fn opens_all_three_types_of_erspan() {
+        let frame = ether(0x0800, &syn());
+        let second = [0x10, 0, 0x88, 0xbe, 0, 0, 0, 1, 0x10, 5, 0, 1, 0, 0, 0, 0];
+        let third = [0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0];
+
+        holds(&ip4(47, &cat(&[&[0, 0, 0x88, 0xbe], &frame])), Tunnel::Erspan, SYN);
+        holds(&ip4(47, &cat(&[&second, &frame])), Tunnel::Erspan, SYN);
+        holds(&ip4(47, &cat(&[&third, &[0], &frame])), Tunnel::Erspan, SYN);
+        holds(&ip4(47, &cat(&[&third, &[1], &[0; 8], &frame])), Tunnel::Erspan, SYN);
+    }
+
+    #[test]
+    fn opens_vxlan_and_takes_the_addresses_inside() {
+        let frame = ether(0x0800, &syn());
+        let inner = Some((MacAddr([2, 0, 0, 0, 0, 1]), MacAddr([2, 0, 0, 0, 0, 9])));
+
+        for port in [4789, 8472] {
+            let packet = ip4(17, &udp(1000, port, &vxlan_of(&frame)));
+            assert_eq!(inside(&packet), (SYN.to_owned(), Some(Tunnel::Vxlan), inner));
+        }
+        let grouped = cat(&[&[0x88, 0, 0, 5, 0, 0, 9, 0], &frame]);
+        holds(&ip4(17, &udp(1000, 4789, &grouped)), Tunnel::Vxlan, SYN);
+        for (kind, inner) in [(1, &syn()), (3, &frame)] {
+            let generic = cat(&[&[0x0c, 0, 0, kind, 0, 0, 9, 0], inner]);
+            holds(&ip4(17, &udp(1000, 4790, &generic)), Tunnel::Vxlan, SYN);
+        }
+    }
+
+    #[test]
+    fn has_no_hardware_addresses_inside_a_tunnel_of_ip() {
+        let (_, _, macs) = inside(&ip4(4, &syn()));
+
+        assert_eq!(macs, None);
+    }
+
+    #[test]
+    fn opens_geneve_with_options() {
+        let frame = ether(0x0800, &syn());
+        let plain = cat(&[&[0, 0, 0x65, 0x58, 0, 0, 9, 0], &frame]);
+        let options = cat(&[&[2, 0x40, 8, 0, 0, 0, 9, 0], &[1; 8], &syn()]);
+
+        holds(&ip4(17, &udp(1000, 6081, &plain)), Tunnel::Geneve, SYN);
+        holds(&ip4(17, &udp(1000, 6081, &options)), Tunnel::Geneve, SYN);
+        stays(6081, &cat(&[&[0, 0x80, 0x65, 0x58, 0, 0, 9, 0], &frame]));
+    }
+
+    #[test]
+    fn opens_gtp_with_extension_headers() {
+        let len = |more: usize| ((syn().len() + more) as u16).to_be_bytes();
+        let plain = cat(&[&[0x30, 255], &len(0), &[0, 0, 0, 1], &syn()]);
+        let sequence = cat(&[&[0x32, 255], &len(4), &[0, 0, 0, 1, 0, 1, 0, 0], &syn()]);
+        let extended =
+            cat(&[&[0x34, 255], &len(8), &[0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 9, 0], &syn()]);
+        let echo = [0x32, 1, 0, 4, 0, 0, 0, 0, 0, 1, 0, 0];
+
+        for payload in [&plain, &sequence, &extended] {
+            holds(&ip4(17, &udp(2152, 2152, payload)), Tunnel::GtpU, SYN);
+            holds(&ip4(17, &udp(2152, 50_000, payload)), Tunnel::GtpU, SYN);
+        }
+        stays(2152, &echo);
+        stays(2152, &cat(&[&[0x30, 255, 0xff, 0xff], &[0, 0, 0, 1], &syn()]));
+    }
+
+    #[test]
+    fn opens_teredo_with_both_indications_and_leaves_bubbles() {
+        let both = cat(&[&[0, 1, 0, 0], &[0; 9], &[0, 0, 1, 2, 3, 4, 5, 6], &syn6()]);
+
+        holds(&ip4(17, &udp(1000, 3544, &syn6())), Tunnel::Teredo, SYN6);
+        holds(&ip4(17, &udp(3544, 1000, &both)), Tunnel::Teredo, SYN6);
+        stays(3544, &ip6(59, &[]));
+        stays(3544, &syn());
+    }
+
+    #[test]
+    fn leaves_datagrams_that_only_share_a_port() {
+        for port in [4789, 4790, 8472, 6081, 2152, 3544] {
+            stays(port, b"");
+            stays(port, b"d1:ad2:id20:");
+            stays(port, &[0xff; 64]);
+            stays(port, &[0; 64]);
+        }
+        // Spanning tree inside VXLAN: a real tunnel, and still nothing to follow.
+        stays(4789, &vxlan_of(&ether(38, &[0x42, 0x42, 3])));
+        stays(4790, &cat(&[&[0x0c, 0, 0, 3, 0, 0, 9, 0], &ether(0x88cc, &[2, 7])]));
+    }
+
+    #[test]
+    fn names_the_innermost_of_nested_tunnels() {
+        let inner = ether(0x0800, &ip4(47, &cat(&[&[0, 0, 8, 0], &syn()])));
+
+        holds(&ip4(17, &udp(1000, 4789, &vxlan_of(&inner))), Tunnel::Gre, SYN);
+    }
+
+    #[test]
+    fn gives_up_on_endless_tunnels() {
+        let five = (0..5).fold(syn(), |inner, _| ip4(4, &inner));
+        let six = ip4(4, &five);
+
+        holds_syn(101, &five);
+        assert_eq!(seen(101, &six), Err(Skip::TooDeep));
+    }
+}

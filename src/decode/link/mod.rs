@@ -12,7 +12,7 @@ mod wrapped;
 pub(super) use ethernet::is_ethernet;
 
 use super::Skip;
-use super::bytes::be16;
+use super::bytes::{at_most, be16, len32};
 use crate::net::MacAddr;
 use crate::source::{Frame, LinkType};
 
@@ -33,13 +33,14 @@ impl<'a> Linked<'a> {
     /// The outermost IP packet as captured, without padding after it: what two copies of a packet
     /// from two mirror ports have in common. `None` for ARP.
     pub fn ip_bytes(&self) -> Option<&'a [u8]> {
-        let (bytes, len) = match self.layer {
-            Layer::Ip4(bytes) => (bytes, be16(bytes, 2).map_or(0, usize::from)),
-            Layer::Ip6(bytes) => (bytes, be16(bytes, 4).map_or(0, |len| usize::from(len) + 40)),
+        let (bytes, fixed, field) = match self.layer {
+            Layer::Ip4(bytes) => (bytes, 0, 2),
+            Layer::Ip6(bytes) => (bytes, 40, 4),
             Layer::Arp(_) => return None,
         };
-        // A length of zero is left to the hardware by segmentation offload.
-        Some(if len > 40 { super::bytes::at_most(bytes, len) } else { bytes })
+        // A length of zero was left to the hardware by segmentation offload.
+        let len = be16(bytes, field).filter(|len| *len != 0);
+        Some(len.map_or(bytes, |len| at_most(bytes, fixed + usize::from(len))))
     }
 }
 
@@ -104,7 +105,7 @@ pub(super) fn decode<'a>(frame: &Frame<'a>) -> Result<Linked<'a>, Skip> {
         Step::Found(layer) => layer,
         Step::Next(head, bytes) => resolve(head, bytes, &mut labels)?,
     };
-    let missing = frame.wire_len.saturating_sub(super::bytes::len32(frame.data));
+    let missing = frame.wire_len.saturating_sub(len32(frame.data));
     Ok(Linked { labels, layer, missing })
 }
 
