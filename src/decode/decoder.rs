@@ -187,3 +187,168 @@ fn enter((kind, head, bytes): tunnel::Inner<'_>, missing: u32) -> Result<Inner<'
     let layer = link::resolve(head, bytes, &mut labels)?;
     Ok(Inner { kind, macs: labels.macs, layer, missing })
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::decode::frames::{
+        cat, ether, frame_at, ip4, ip4_between, ip6, seen, syn, syn6, tcp, udp,
+    };
+    use crate::source::LinkType;
+
+    /// Every link type with a reader, and one without.
+    const LINKS: [u16; 29] = [
+        0, 1, 8, 9, 12, 14, 50, 51, 100, 101, 104, 105, 107, 108, 109, 113, 117, 119, 127, 163,
+        192, 204, 228, 229, 239, 258, 276, 285, 187,
+    ];
+
+    /// One frame for every part of the decoder.
+    fn samples() -> Vec<(u16, Vec<u8>)> {
+        let frame = ether(0x0800, &syn());
+        let snap = cat(&[&[0xaa, 0xaa, 3, 0, 0, 0, 8, 0], &syn()]);
+        let wifi = cat(&[&[0x88, 1], &[2; 20], &[0, 0], &[0x80, 0], &[3; 12], &[0, 60], &snap]);
+        let error = cat(&[&[3, 1, 0, 0, 0, 0, 0, 0], &syn()]);
+        let error6 = cat(&[&[1, 4, 0, 0, 0, 0, 0, 0], &syn6()]);
+        let chain =
+            cat(&[&[43, 0], &[0; 6], &[51, 2, 4, 1], &[0; 4], &[9; 16], &[44, 2], &[0; 14]]);
+        let chain = cat(&[&chain, &[6, 0, 0, 0, 0, 0, 0, 9], &tcp(2, b"abc")]);
+        let arp = cat(&[&[0, 1, 8, 0, 6, 4, 0, 1], &[5; 20]]);
+        let gre = |head: &[u8], inner: &[u8]| ether(0x0800, &ip4(47, &cat(&[head, inner])));
+        let to = |port: u16, head: &[u8], inner: &[u8]| {
+            ether(0x0800, &ip4(17, &udp(1000, port, &cat(&[head, inner]))))
+        };
+        let nflog = cat(&[&[2, 0, 0, 7, 8, 0, 1, 0, 8, 0, 3, 0, 47, 0, 9, 0], &syn()]);
+        let pseudowire = cat(&[&[0, 1, 1, 64, 0, 0, 0, 0], &frame]);
+        vec![
+            (1, frame.clone()),
+            (1, ether(0x86dd, &syn6())),
+            (1, ether(0x8100, &cat(&[&[0, 7, 0x88, 0x47, 0, 1, 1, 64], &syn()]))),
+            (1, ether(0x8847, &pseudowire)),
+            (1, ether(0x8864, &cat(&[&[0x11, 0, 0, 1, 0, 45, 0, 0x21], &syn()]))),
+            (1, ether(0x0806, &arp)),
+            (1, ether(0x0800, &ip4(1, &error))),
+            (1, ether(0x86dd, &ip6(58, &error6))),
+            (1, ether(0x86dd, &ip6(60, &chain))),
+            (
+                1,
+                ether(
+                    0x0800,
+                    &ip4_between(([1; 4].into(), [2; 4].into()), 17, (7, 0x2000), &[8; 64]),
+                ),
+            ),
+            (1, ether(0x0800, &ip4(132, &[1; 20]))),
+            (1, gre(&[0x70, 0, 8, 0, 1, 1, 1, 1, 2, 2, 2, 2, 3, 3, 3, 3, 0, 0, 0, 0], &syn())),
+            (
+                1,
+                gre(
+                    &[0x10, 0, 0x22, 0xeb, 0, 0, 0, 1, 0x20, 5, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0],
+                    &frame,
+                ),
+            ),
+            (1, gre(&[0x30, 1, 0x88, 0x0b, 0, 9, 0, 1, 0, 0, 0, 1, 0x21], &syn())),
+            (1, to(4789, &[8, 0, 0, 0, 0, 0, 9, 0], &frame)),
+            (1, to(4790, &[12, 0, 0, 4, 0, 0, 9, 0, 0, 2, 2, 1, 0, 0, 0, 0], &syn())),
+            (1, to(6081, &[1, 0, 0x65, 0x58, 0, 0, 9, 0, 1, 1, 1, 1], &frame)),
+            (1, to(2152, &[0x34, 255, 0, 51, 0, 0, 0, 1, 0, 0, 0, 0x85, 1, 0, 9, 0], &syn())),
+            (1, to(3544, &[0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], &syn6())),
+            (0, cat(&[&[2, 0, 0, 0], &syn()])),
+            (9, cat(&[&[0xff, 3, 0, 0x21], &syn()])),
+            (105, wifi.clone()),
+            (127, cat(&[&[0, 0, 17, 0, 3, 0, 0, 0], &[0; 9], &wifi])),
+            (107, cat(&[&[0x18, 0x41, 3, 0, 0x80, 0, 0, 0, 8, 0], &syn()])),
+            (113, cat(&[&[0, 0, 0, 1, 0, 6, 2, 2, 2, 2, 2, 2, 0, 0, 8, 0], &syn()])),
+            (192, cat(&[&[0, 0, 8, 0, 105, 0, 0, 0], &wifi])),
+            (239, nflog),
+            (258, cat(&[&[12, 0, 0, 0, 1, 0, 0, 0, 1, 0, 0, 0], &frame])),
+        ]
+    }
+
+    #[test]
+    fn understands_every_sample_and_lives_with_each_cut_of_it() {
+        for (link, data) in samples() {
+            let mut decoder = Decoder::new(&DecodeConfig::default());
+            for len in 0..=data.len() {
+                let cut = Frame {
+                    wire_len: data.len() as u32,
+                    ..frame_at(0, LinkType(link), &data[..len])
+                };
+                let _ = decoder.decode(&cut);
+                // As if it had been as short on the wire.
+                let _ = decoder.decode(&frame_at(0, LinkType(link), &data[..len]));
+            }
+            let result = seen(link, &data);
+            assert!(
+                matches!(result, Ok(_) | Err(Skip::FragmentHeld)),
+                "{link} {data:x?} {result:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn forgets_the_oddities_of_the_frame_before() {
+        let odd = ip4_between(([1; 4].into(), [2; 4].into()), 17, (7, 0x6000), &[8; 64]);
+        let plain = syn();
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+
+        let _ = decoder.decode(&frame_at(0, LinkType::RAW, &odd));
+        let _ = decoder.decode(&frame_at(0, LinkType::RAW, &plain));
+
+        assert!(decoder.oddities().is_empty());
+    }
+
+    #[test]
+    fn notes_between_whom_tunnels_were_too_deep() {
+        let packet = (0..6).fold(syn(), |inner, _| ip4(4, &inner));
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+
+        assert_eq!(decoder.decode(&frame_at(0, LinkType::RAW, &packet)).err(), Some(Skip::TooDeep));
+        let oddities = decoder.oddities();
+        assert!(oddities.iter().eq([Oddity::ExceededTunnelMaxDepth]));
+        assert!(oddities.ends().is_some());
+    }
+
+    #[test]
+    fn both_directions_choose_the_same_worker() {
+        let pair = |packet: &[u8]| {
+            let mut decoder = Decoder::new(&DecodeConfig::default());
+            decoder.decode(&frame_at(0, LinkType::RAW, packet)).unwrap().shard_pair()
+        };
+        let (a, b) = ([192, 0, 2, 9].into(), [192, 0, 2, 1].into());
+        let there = ip4_between((a, b), 6, (0, 0), &tcp(2, &[]));
+        let back = ip4_between((b, a), 6, (0, 0), &tcp(0x12, &[]));
+
+        assert_eq!(pair(&there), pair(&back));
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_panic(link in prop::sample::select(&LINKS[..]), data: Vec<u8>, wire in 0u32..70_000) {
+            let mut decoder = Decoder::new(&DecodeConfig::default());
+            let frame = frame_at(0, LinkType(link), &data);
+            let _ = decoder.decode(&Frame { wire_len: frame.wire_len.max(wire), ..frame });
+        }
+
+        #[test]
+        fn no_damage_panics_or_outgrows_the_budget(
+            choices in prop::collection::vec(
+                (any::<prop::sample::Index>(), any::<prop::sample::Index>(), any::<u8>(), 0u32..90_000),
+                1..60,
+            ),
+        ) {
+            let samples = samples();
+            let config = DecodeConfig { fragment_bytes: 2000, ..DecodeConfig::default() };
+            let mut decoder = Decoder::new(&config);
+            for (secs, (which, place, byte, wire)) in choices.iter().enumerate() {
+                let (link, mut data) = samples[which.index(samples.len())].clone();
+                let place = place.index(data.len());
+                data[place] = *byte;
+                let frame = frame_at(secs as i64, LinkType(link), &data);
+                let frame = Frame { wire_len: frame.wire_len.max(*wire), ..frame };
+                let _ = decoder.decode(&frame);
+                prop_assert!(decoder.fragment_stats().bytes <= 2000);
+            }
+        }
+    }
+}

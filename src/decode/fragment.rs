@@ -13,6 +13,7 @@ use foldhash::fast::RandomState;
 use hashlink::LinkedHashMap;
 
 use super::bytes::len32;
+use super::datagram::Datagram;
 use super::ip::{Fragment, Ip, Span};
 use super::{DecodeConfig, Oddities, Oddity, Skip, Tunnel};
 use crate::time::Timestamp;
@@ -64,37 +65,6 @@ pub(super) struct Key {
     tunnel: Option<Tunnel>,
 }
 
-#[derive(Debug)]
-struct Datagram {
-    first_seen: Timestamp,
-    /// Set by the fragment with offset 0.
-    head: Option<Head>,
-    /// Length of the payload, set by the fragment that says nothing follows.
-    total: Option<u32>,
-    /// Bytes in `pieces`, which never overlap.
-    have: u32,
-    data: Vec<u8>,
-    /// Sorted by offset.
-    pieces: Vec<Piece>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Head {
-    ttl: u8,
-    protocol: u8,
-    /// Headers in front of the payload, in bytes.
-    len: u32,
-    dst: IpAddr,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Piece {
-    offset: u32,
-    len: u32,
-    /// Where in `data` it is.
-    at: u32,
-}
-
 impl Fragments {
     pub(super) fn new(config: &DecodeConfig) -> Self {
         Self {
@@ -138,8 +108,7 @@ impl Fragments {
         self.used += datagram.heap_bytes() - before;
         added?;
 
-        let ready = datagram.head.filter(|_| datagram.total == Some(datagram.have));
-        let Some(head) = ready else {
+        let Some(head) = datagram.complete() else {
             return Err(if self.evict(&key) { Skip::FragmentDropped } else { Skip::FragmentHeld });
         };
         if let Some(datagram) = self.remove(&key) {
@@ -148,7 +117,7 @@ impl Fragments {
         self.stats.reassembled += 1;
         Ok(Ip {
             src: ip.src,
-            dst: head.dst,
+            dst: ip.dst,
             ttl: head.ttl,
             len: head.len + len32(whole),
             protocol: head.protocol,
@@ -212,108 +181,300 @@ fn check(ip: &Ip<'_>, fragment: Fragment, odd: &mut Oddities) -> Result<(), Skip
     Ok(())
 }
 
-impl Datagram {
-    fn new(first_seen: Timestamp) -> Self {
-        Self { first_seen, head: None, total: None, have: 0, data: Vec::new(), pieces: Vec::new() }
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::decode::frames::{A, B, cat, frame_at, ip4, ip4_between, ip6, line, tcp, udp};
+    use crate::decode::{Decoder, TransportHeader};
+    use crate::source::{Frame, LinkType};
+
+    const MORE: u16 = 0x2000;
+
+    /// A UDP datagram of 24 bytes in pieces of eight.
+    fn datagram() -> Vec<u8> {
+        udp(1000, 53, b"sixteen bytes...")
     }
 
-    fn heap_bytes(&self) -> usize {
-        self.data.capacity() + self.pieces.capacity() * size_of::<Piece>()
+    /// One IPv4 fragment of datagram 7 at this offset in bytes.
+    fn piece(offset: u16, more: bool, bytes: &[u8]) -> Vec<u8> {
+        let place = (offset / 8) | if more { MORE } else { 0 };
+        ip4_between((A, B), 17, (7, place), bytes)
     }
 
-    fn add(&mut self, ip: &Ip<'_>, fragment: Fragment, odd: &mut Oddities) -> Result<(), Skip> {
-        let bytes = ip.payload.bytes;
-        let end = fragment.offset + len32(bytes);
-        let reaches = self.pieces.last().map_or(0, |last| last.offset + last.len);
-        let fits = match self.total {
-            Some(total) => end <= total && (fragment.more || end == total),
-            None => fragment.more || end >= reaches,
+    fn pieces() -> [Vec<u8>; 3] {
+        let whole = datagram();
+        [piece(0, true, &whole[..8]), piece(8, true, &whole[8..16]), piece(16, false, &whole[16..])]
+    }
+
+    /// One IPv6 fragment of datagram 7.
+    fn piece6(next: u8, offset: u16, more: bool, bytes: &[u8]) -> Vec<u8> {
+        let place = (offset | u16::from(more)).to_be_bytes();
+        ip6(44, &cat(&[&[next, 0], &place, &[0, 0, 0, 7], bytes]))
+    }
+
+    /// A decoder that tells its tests what it made of a packet, with the payload as text.
+    struct Story(Decoder);
+
+    impl Story {
+        fn new(config: &DecodeConfig) -> Self {
+            Self(Decoder::new(config))
+        }
+
+        fn see(&mut self, secs: i64, packet: &[u8]) -> Result<String, Skip> {
+            self.see_frame(&frame_at(secs, LinkType::RAW, packet))
+        }
+
+        fn see_frame(&mut self, frame: &Frame<'_>) -> Result<String, Skip> {
+            self.0.decode(frame).map(|packet| {
+                let crate::decode::Body::Ip(ip) = &packet.body else { panic!("it is IP") };
+                let payload = match ip.transport {
+                    TransportHeader::Udp(udp) => udp.payload,
+                    TransportHeader::Tcp(tcp) => tcp.payload,
+                    _ => &[],
+                };
+                format!("{} {}", line(&packet), String::from_utf8_lossy(payload))
+            })
+        }
+
+        fn oddities(&mut self) -> Vec<&'static str> {
+            self.0.oddities().iter().map(Oddity::as_str).collect()
+        }
+    }
+
+    const WHOLE: &str = "udp 192.0.2.1:1000 > 192.0.2.9:53 16/16 sixteen bytes...";
+
+    #[test]
+    fn makes_a_datagram_whole_in_any_order() {
+        for order in [[0, 1, 2], [2, 1, 0], [1, 2, 0], [2, 0, 1], [0, 2, 1], [1, 0, 2]] {
+            let mut story = Story::new(&DecodeConfig::default());
+            let [first, second, third] = order.map(|place| pieces()[place].clone());
+
+            assert_eq!(story.see(0, &first), Err(Skip::FragmentHeld));
+            assert_eq!(story.see(1, &second), Err(Skip::FragmentHeld));
+            assert_eq!(story.see(2, &third).as_deref(), Ok(WHOLE), "order {order:?}");
+
+            let expected = FragmentStats { reassembled: 1, ..FragmentStats::default() };
+            assert_eq!(story.0.fragment_stats(), expected);
+        }
+    }
+
+    #[test]
+    fn finds_the_ports_of_a_scan_that_splits_its_header() {
+        // What `nmap -f` sends: a SYN of 20 bytes in three packets.
+        let syn = tcp(2, &[]);
+        let send = |offset: usize, more: u16| {
+            let place = (offset as u16 / 8) | more;
+            ip4_between((A, B), 6, (9, place), &syn[offset..(offset + 8).min(20)])
         };
-        if !fits {
-            odd.note(Oddity::FragmentSizeInconsistency, ip.src, ip.dst);
-            return Err(Skip::BadFragment);
-        }
-        if !fragment.more {
-            self.total = Some(end);
-        }
-        if fragment.offset == 0 && self.head.is_none() {
-            let len = ip.len.saturating_sub(len32(bytes));
-            // The fragment header is not part of the datagram (RFC 8200 section 4.5).
-            let len = if ip.is_v6() { len.saturating_sub(8) } else { len };
-            self.head = Some(Head { ttl: ip.ttl, protocol: ip.protocol, len, dst: ip.dst });
-        }
-        match self.insert(fragment.offset, bytes) {
-            Overlap::Differs => odd.note(Oddity::FragmentInconsistency, ip.src, ip.dst),
-            Overlap::Partial => odd.note(Oddity::FragmentOverlap, ip.src, ip.dst),
-            Overlap::None => {}
-        }
-        Ok(())
+        let mut story = Story::new(&DecodeConfig::default());
+
+        assert_eq!(story.see(0, &send(0, MORE)), Err(Skip::FragmentHeld));
+        assert_eq!(story.oddities(), ["excessively_small_fragment"]);
+        assert_eq!(story.see(0, &send(8, MORE)), Err(Skip::FragmentHeld));
+        assert_eq!(
+            story.see(0, &send(16, 0)).as_deref(),
+            Ok("tcp 192.0.2.1:40000 > 192.0.2.9:445 S 0/0 ")
+        );
     }
 
-    /// Keeps the bytes that are new.
-    fn insert(&mut self, start: u32, bytes: &[u8]) -> Overlap {
-        let end = start + len32(bytes);
-        let part = |from: u32, to: u32| {
-            bytes.get((from - start) as usize..(to - start) as usize).unwrap_or_default()
+    #[test]
+    fn makes_ipv6_whole_with_headers_inside_the_fragments() {
+        let options = [17, 0, 1, 4, 0, 0, 0, 0];
+        let whole = cat(&[&options, &datagram()]);
+        let mut story = Story::new(&DecodeConfig::default());
+
+        assert_eq!(story.see(0, &piece6(17, 16, false, &whole[16..])), Err(Skip::FragmentHeld));
+        assert_eq!(
+            story.see(0, &piece6(60, 0, true, &whole[..16])).as_deref(),
+            Ok("udp [2001:db8::1]:1000 > [2001:db8::9]:53 16/16 sixteen bytes...")
+        );
+    }
+
+    #[test]
+    fn says_how_long_the_whole_packet_is() {
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+        let ip_len = |decoder: &mut Decoder, packet: &[u8]| {
+            let packet = decoder.decode(&frame_at(0, LinkType::RAW, packet)).ok()?;
+            let crate::decode::Body::Ip(ip) = packet.body else { return None };
+            Some(ip.ip_len)
         };
-        let before = self.have;
-        let (mut differs, mut repeats) = (false, false);
-        let mut place = self.pieces.partition_point(|piece| piece.offset + piece.len <= start);
-        let mut at = start;
-        while at < end {
-            let next = self.pieces.get(place).copied().filter(|piece| piece.offset < end);
-            let gap_end = next.map_or(end, |piece| piece.offset);
-            if at < gap_end {
-                self.keep(place, at, part(at, gap_end));
-                place += 1;
-                at = gap_end;
-            }
-            if let Some(piece) = next {
-                let stop = end.min(piece.offset + piece.len);
-                let from = (piece.at + (at - piece.offset)) as usize;
-                let kept = self.data.get(from..from + (stop - at) as usize);
-                repeats = true;
-                differs |= kept != Some(part(at, stop));
-                at = stop;
-                place += 1;
-            }
-        }
-        match (differs, repeats && self.have > before) {
-            (true, _) => Overlap::Differs,
-            (false, true) => Overlap::Partial,
-            (false, false) => Overlap::None,
-        }
+        let whole = datagram();
+
+        let v4 = pieces().map(|packet| ip_len(&mut decoder, &packet));
+        let first = ip_len(&mut decoder, &piece6(17, 0, true, &whole[..16]));
+        let second = ip_len(&mut decoder, &piece6(17, 16, false, &whole[16..]));
+
+        assert_eq!(v4, [None, None, Some(44)]);
+        assert_eq!((first, second), (None, Some(64)));
     }
 
-    fn keep(&mut self, place: usize, offset: u32, bytes: &[u8]) {
-        let piece = Piece { offset, len: len32(bytes), at: len32(&self.data) };
-        self.data.extend_from_slice(bytes);
-        self.pieces.insert(place, piece);
-        self.have += piece.len;
+    #[test]
+    fn keeps_what_came_first_and_notes_the_overlap() {
+        let whole = datagram();
+        let mut story = Story::new(&DecodeConfig::default());
+
+        let _ = story.see(0, &piece(8, true, &whole[8..16]));
+        let _ = story.see(0, &piece(0, true, &cat(&[&whole[..8], b"EVASION!"])));
+        assert_eq!(story.oddities(), ["fragment_inconsistency", "excessively_small_fragment"]);
+        assert_eq!(story.see(0, &piece(8, false, &whole[8..])).as_deref(), Ok(WHOLE));
+        assert_eq!(story.oddities(), ["fragment_overlap"]);
     }
 
-    fn assemble(self, whole: &mut Vec<u8>) {
-        whole.clear();
-        let in_order = self.pieces.iter().scan(0, |next, piece| {
-            let follows = piece.at == *next;
-            *next = piece.at + piece.len;
-            Some(follows)
-        });
-        if in_order.min().unwrap_or(true) {
-            *whole = self.data;
-            return;
-        }
-        for piece in &self.pieces {
-            let at = piece.at as usize;
-            whole.extend_from_slice(self.data.get(at..at + piece.len as usize).unwrap_or_default());
-        }
-    }
-}
+    #[test]
+    fn fills_the_gaps_around_what_it_has() {
+        let whole = datagram();
+        let mut story = Story::new(&DecodeConfig::default());
 
-/// How a fragment meets those before it. An exact copy is none: networks and taps make them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Overlap {
-    None,
-    Partial,
-    Differs,
+        let _ = story.see(0, &piece(8, true, &whole[8..16]));
+        let _ = story.see(0, &piece(0, true, &whole));
+        assert_eq!(story.oddities(), ["fragment_overlap", "excessively_small_fragment"]);
+        assert_eq!(story.see(0, &piece(16, false, &whole[16..])).as_deref(), Ok(WHOLE));
+    }
+
+    #[test]
+    fn does_not_mind_an_exact_copy() {
+        let [first, second, third] = pieces();
+        let mut story = Story::new(&DecodeConfig::default());
+
+        let _ = story.see(0, &first);
+        let _ = story.see(0, &third);
+        let _ = story.see(0, &third);
+        assert_eq!(story.oddities(), [""; 0]);
+        assert_eq!(story.see(0, &second).as_deref(), Ok(WHOLE));
+    }
+
+    #[test]
+    fn refuses_what_contradicts_the_end() {
+        let whole = datagram();
+        let mut story = Story::new(&DecodeConfig::default());
+
+        let _ = story.see(0, &piece(8, false, &whole[8..]));
+        assert_eq!(story.see(0, &piece(16, false, &[0; 16])), Err(Skip::BadFragment));
+        assert_eq!(story.oddities(), ["fragment_size_inconsistency"]);
+        assert_eq!(story.see(0, &piece(0, true, &whole[..8])).as_deref(), Ok(WHOLE));
+    }
+
+    #[test]
+    fn refuses_what_no_sender_may_send() {
+        let mut story = Story::new(&DecodeConfig::default());
+
+        assert_eq!(story.see(0, &piece(65_528, false, &[0; 64])), Err(Skip::BadFragment));
+        assert_eq!(story.oddities(), ["excessively_large_fragment"]);
+        assert_eq!(story.see(0, &piece(0, true, &[0; 9])), Err(Skip::BadFragment));
+        assert_eq!(story.see(0, &piece(8, true, &[])), Err(Skip::BadFragment));
+        assert_eq!(story.0.fragment_stats().waiting, 0);
+    }
+
+    #[test]
+    fn notes_fragments_that_forbid_fragmentation() {
+        let packet = ip4_between((A, B), 17, (7, MORE | 0x4000), &[0; 64]);
+        let mut story = Story::new(&DecodeConfig::default());
+
+        assert_eq!(story.see(0, &packet), Err(Skip::FragmentHeld));
+        assert_eq!(story.oddities(), ["fragment_with_DF"]);
+    }
+
+    #[test]
+    fn keeps_datagrams_of_different_hosts_protocols_and_vlans_apart() {
+        let [first, second, third] = pieces();
+        let tagged = |packet: &[u8]| {
+            cat(&[&[2, 0, 0, 0, 0, 9, 2, 0, 0, 0, 0, 1, 0x81, 0, 0, 5, 8, 0], packet])
+        };
+        let mut story = Story::new(&DecodeConfig::default());
+
+        let _ = story.see(0, &first);
+        let _ = story.see(0, &third);
+        let other_vlan = tagged(&second);
+        let other_host = ip4_between((B, A), 17, (7, MORE | 1), &datagram()[8..16]);
+        let other_protocol = ip4_between((A, B), 6, (7, MORE | 1), &datagram()[8..16]);
+        let vlan = story.see_frame(&frame_at(0, LinkType::ETHERNET, &other_vlan));
+        assert_eq!(vlan, Err(Skip::FragmentHeld));
+        assert_eq!(story.see(0, &other_host), Err(Skip::FragmentHeld));
+        assert_eq!(story.see(0, &other_protocol), Err(Skip::FragmentHeld));
+        assert_eq!(story.see(0, &second).as_deref(), Ok(WHOLE));
+    }
+
+    #[test]
+    fn gives_up_after_the_time_out() {
+        let [first, second, third] = pieces();
+        let mut story = Story::new(&DecodeConfig::default());
+
+        let _ = story.see(0, &first);
+        let _ = story.see(30, &second);
+        assert_eq!(story.see(31, &third), Err(Skip::FragmentHeld));
+
+        let stats = story.0.fragment_stats();
+        assert_eq!((stats.reassembled, stats.expired, stats.waiting), (0, 1, 1));
+    }
+
+    #[test]
+    fn evicts_the_oldest_to_stay_within_its_budget() {
+        let config = DecodeConfig { fragment_bytes: 20_000, ..DecodeConfig::default() };
+        let mut story = Story::new(&config);
+        let send = |id: u16, more: bool| {
+            let place = if more { MORE } else { 100 };
+            ip4_between((A, B), 17, (id, place), &[0; 800])
+        };
+
+        for id in 0..200 {
+            assert_eq!(story.see(0, &send(id, true)), Err(Skip::FragmentHeld));
+            assert!(story.0.fragment_stats().bytes <= 20_000);
+        }
+
+        assert!(story.0.fragment_stats().evicted > 100);
+        assert!(story.see(0, &send(199, false)).is_ok(), "the newest is still there");
+        assert_eq!(story.see(0, &send(0, false)), Err(Skip::FragmentHeld), "the oldest is not");
+    }
+
+    #[test]
+    fn drops_a_datagram_that_is_larger_than_the_budget() {
+        let config = DecodeConfig { fragment_bytes: 100, ..DecodeConfig::default() };
+        let mut story = Story::new(&config);
+
+        assert_eq!(story.see(0, &pieces()[0]), Err(Skip::FragmentDropped));
+        assert_eq!((story.0.fragment_stats().waiting, story.0.fragment_stats().bytes), (0, 0));
+    }
+
+    #[test]
+    fn passes_on_a_first_fragment_that_the_capture_cut_off() {
+        let long = udp(1000, 2049, &[b'x'; 3000]);
+        let first = ip4_between((A, B), 17, (7, MORE), &long[..1480]);
+        let second = ip4_between((A, B), 17, (7, MORE | 185), &long[1480..2960]);
+        let cut = |packet| Frame { wire_len: 1500, ..frame_at(0, LinkType::RAW, packet) };
+        let mut story = Story::new(&DecodeConfig::default());
+
+        assert_eq!(
+            story.see_frame(&cut(&first[..32])).as_deref(),
+            Ok("udp 192.0.2.1:1000 > 192.0.2.9:2049 4/3000 xxxx")
+        );
+        assert_eq!(story.oddities(), ["incompletely_captured_fragment"]);
+        assert_eq!(story.see_frame(&cut(&second[..32])), Err(Skip::FragmentCut));
+        assert_eq!(story.0.fragment_stats().waiting, 0);
+    }
+
+    #[test]
+    fn makes_fragments_in_and_around_a_tunnel_whole() {
+        let [first, second, third] = pieces();
+        let mut story = Story::new(&DecodeConfig::default());
+
+        let _ = story.see(0, &ip4(4, &first));
+        let _ = story.see(0, &ip4(4, &second));
+        // The outer packet of the last one is itself in two pieces.
+        let _ = story.see(0, &ip4_between((B, A), 4, (3, MORE), &third[..8]));
+        assert_eq!(
+            story.see(0, &ip4_between((B, A), 4, (3, 1), &third[8..])).as_deref(),
+            Ok(WHOLE)
+        );
+    }
+
+    #[test]
+    fn a_config_section_may_name_only_what_exists() {
+        let config: DecodeConfig = toml::from_str("fragment_timeout = \"60s\"").unwrap();
+
+        assert_eq!(config.fragment_timeout, Duration::from_secs(60));
+        assert_eq!(config.fragment_bytes, DecodeConfig::default().fragment_bytes);
+        assert!(toml::from_str::<DecodeConfig>("fragment_time = \"60s\"").is_err());
+    }
 }

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::{Body, DecodeConfig, Decoder, Packet, Skip, TransportHeader};
+use super::{Body, DecodeConfig, Decoder, Packet, Skip, TransportHeader, Tunnel};
+use crate::net::MacAddr;
 use crate::source::{Frame, LinkType};
 use crate::time::Timestamp;
 
@@ -94,6 +95,22 @@ pub(super) fn seen(link: u16, data: &[u8]) -> Result<String, Skip> {
 #[track_caller]
 pub(super) fn holds_syn(link: u16, data: &[u8]) {
     assert_eq!(seen(link, data).as_deref(), Ok(SYN));
+}
+
+/// Decodes a packet that lies in an Ethernet frame of other hosts, in a VLAN.
+pub(super) fn inside(packet: &[u8]) -> (String, Option<Tunnel>, Option<(MacAddr, MacAddr)>) {
+    let frame = cat(&[&[7; 12], &[0x81, 0, 0, 5, 8, 0], packet]);
+    let mut decoder = Decoder::new(&DecodeConfig::default());
+    let packet = decoder.decode(&frame_at(0, LinkType::ETHERNET, &frame)).unwrap();
+    assert_eq!(packet.vlan, Some(5), "the VLAN stays the one outside");
+    (line(&packet), packet.tunnel, packet.macs)
+}
+
+/// Asserts what a packet holds, and in which tunnel.
+#[track_caller]
+pub(super) fn holds(packet: &[u8], tunnel: Tunnel, expected: &str) {
+    let (line, kind, _) = inside(packet);
+    assert_eq!((line.as_str(), kind), (expected, Some(tunnel)));
 }
 
 /// A packet in one line: transport, ends, flags, captured and claimed payload.

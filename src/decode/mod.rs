@@ -3,8 +3,10 @@
 mod arp;
 mod bytes;
 mod config;
+mod datagram;
 mod decoder;
 mod fragment;
+mod gre;
 mod icmp;
 mod ip;
 mod link;
