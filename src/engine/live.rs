@@ -93,7 +93,7 @@ impl Budgets {
     fn of(config: &Config) -> Self {
         Self(BTreeMap::from([
             ("connections", config.flow.budget_bytes),
-            ("fragments", config.decode.fragment_budget_bytes),
+            ("fragments", config.decode.fragment_bytes),
             ("hosts", config.inventory.budget_bytes),
             ("scores", config.score.budget.0),
             ("alerts", config.alerts.budget.0),
@@ -155,9 +155,9 @@ impl Publisher {
         Stats {
             packets: intake.packets,
             bytes: intake.bytes,
-            duplicates: intake.skipped_for(Skip::Duplicate),
+            duplicates: intake.duplicates,
             time_went_back: intake.inputs.iter().map(|input| input.time_went_back).sum(),
-            skipped: Skip::ALL.iter().filter(|s| **s != Skip::Duplicate).map(skipped).collect(),
+            skipped: Skip::ALL.iter().map(skipped).collect(),
             connections_open: flow.open,
             connections_total: flow.total,
             events: analysis.counts().events.clone(),
@@ -191,6 +191,7 @@ impl Publisher {
     fn tables(&self, view: &View<'_>) -> Vec<TableStats> {
         let View { analysis, intake, flow, .. } = view;
         let (inventory, scores) = (analysis.inventory(), analysis.scores());
+        let fragments = intake.fragments;
         let bytes = |bytes: usize| bytes as u64;
         let table = |name, entries, bytes, evictions| TableStats {
             name,
@@ -201,7 +202,7 @@ impl Publisher {
         };
         vec![
             table("connections", flow.open, flow.bytes, flow.evicted),
-            table("fragments", 0, intake.fragments.0 as u64, intake.fragments.1),
+            table("fragments", fragments.waiting as u64, bytes(fragments.bytes), fragments.evicted),
             table(
                 "hosts",
                 inventory.len() as u64,

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::batch::Tick;
 use crate::config::Config;
-use crate::decode::{Decoder, Packet, Skip};
+use crate::decode::{Decoder, FragmentStats, Packet, Skip};
 use crate::event::{Body, Event, Weird};
 use crate::source::duplicates::{self, Duplicates};
 use crate::source::{Frame, InputReport, Source};
@@ -21,14 +21,16 @@ pub struct IntakeStats {
     pub packets: u64,
     /// Captured bytes read.
     pub bytes: u64,
+    /// Frames recognised as copies of another, and used once.
+    pub duplicates: u64,
     /// Frames that could not be used, for each input by reason.
     pub skipped: Vec<[u64; Skip::COUNT]>,
     /// What the source says of each input.
     pub inputs: Vec<InputReport>,
     /// Time of the latest frame.
     pub last_packet: Option<Timestamp>,
-    /// Packets in fragments: bytes held, and how many were given up.
-    pub fragments: (usize, u64),
+    /// What became of fragmented datagrams.
+    pub fragments: FragmentStats,
 }
 
 impl IntakeStats {
@@ -75,34 +77,40 @@ impl Intake {
     #[inline]
     pub(super) fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Packet<'a>> {
         let Self { decoder, duplicates, stats, .. } = self;
-        let network = match decoder.link(frame) {
-            Ok(network) => network,
+        let linked = match Decoder::link(frame) {
+            Ok(linked) => linked,
             Err(skip) => return count(stats, frame.input, skip),
         };
-        if let Some(ip) = network.ip() {
+        if let Some(ip) = linked.ip_bytes() {
             if duplicates.is_duplicate(frame.ts, frame.interface, ip) {
-                return count(stats, frame.input, Skip::Duplicate);
+                stats.duplicates += 1;
+                return None;
             }
         }
-        match decoder.packet(frame, network) {
+        match decoder.network(frame, linked) {
             Ok(packet) => Some(packet),
             Err(skip) => count(stats, frame.input, skip),
         }
     }
 
-    /// What was odd in the frame that was decoded last.
+    /// Passes on what was odd in the frame that was decoded last.
     #[inline]
-    pub(super) fn oddity(&self, number: u64, ts: Timestamp) -> Option<Event> {
-        let oddity = self.decoder.oddity()?;
-        let body =
-            Body::Weird(Weird { name: oddity.name, src: Some(oddity.src), dst: Some(oddity.dst) });
-        Some(Event { ts, packet: number, conversation: None, body })
+    pub(super) fn oddities(&mut self, number: u64, ts: Timestamp, mut each: impl FnMut(Event)) {
+        let odd = self.decoder.oddities();
+        if odd.is_empty() {
+            return;
+        }
+        let (src, dst) = odd.ends().unzip();
+        for oddity in odd.iter() {
+            let body = Body::Weird(Weird { name: oddity.as_str(), src, dst });
+            each(Event { ts, packet: number, conversation: None, body });
+        }
     }
 
     /// Takes over what the source says of its inputs.
     pub(super) fn report(&mut self, source: &dyn Source) {
         self.stats.inputs = source.inputs();
-        self.stats.fragments = (self.decoder.fragment_bytes(), self.decoder.fragments_evicted());
+        self.stats.fragments = self.decoder.fragment_stats();
     }
 
     /// The latest packet time; the epoch before the first frame.

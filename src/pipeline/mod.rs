@@ -149,9 +149,7 @@ fn feed(
                 if let Some(packet) = intake.decode(&frame) {
                     lane.on_packet(number, shards::shard_of(packet.shard_pair()), &packet);
                 }
-                if let Some(event) = intake.oddity(number, frame.ts) {
-                    lane.on_oddity(event);
-                }
+                intake.oddities(number, frame.ts, |event| lane.on_oddity(event));
                 false
             }
             Next::Idle(now) => {
