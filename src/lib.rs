@@ -4,16 +4,23 @@
 //! `incident` → `sink`. Each stage knows the type it takes and the type it gives; only `pipeline`
 //! knows the order. `docs/architecture.md` follows a packet through it.
 
+pub mod cli;
+pub mod config;
 pub mod daemon;
 pub mod decode;
 pub mod detect;
+pub mod engine;
+pub mod eval;
 pub mod event;
+pub mod flow;
 pub mod incident;
 pub mod inventory;
 pub mod net;
 pub mod pipeline;
+pub mod proto;
 pub mod score;
 pub mod sink;
 pub mod source;
+pub mod synth;
 pub mod time;
 pub mod web;

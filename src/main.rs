@@ -1,3 +1,23 @@
 //! The `wormwatch` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use wormwatch::cli::{self, Cli, Look};
+use wormwatch::engine::ReplayEngine;
+
+/// The exit status for wrong use and unreadable input.
+const WRONG: u8 = 2;
+
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut out = std::io::stdout().lock();
+    match cli::execute(cli, &ReplayEngine, &mut out, Look::of_stdout()) {
+        Ok(status) => ExitCode::from(status.code()),
+        Err(error) => {
+            eprintln!("wormwatch: {:#}", anyhow::Error::new(error));
+            ExitCode::from(WRONG)
+        }
+    }
+}

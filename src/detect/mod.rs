@@ -1,8 +1,35 @@
 //! Detectors: one file each, one trait; each weighs what it sees and convicts nobody.
 
+pub mod arp;
+mod arrival;
+mod attempt;
+pub mod bruteforce;
+mod config;
+pub mod dark;
+pub mod horizontal;
+pub mod host_awakened;
+pub mod host_new;
+pub mod icmp;
+#[cfg(test)]
+mod innocents;
+pub mod logins;
+mod report;
+mod seen;
+mod services;
+pub mod sketch;
+pub mod slow;
+#[cfg(test)]
+pub(crate) mod testing;
+pub mod vertical;
+mod walk;
+
 use std::net::IpAddr;
 
 use serde::Serialize;
+
+pub use config::{DetectConfig, all};
+pub use services::{Class, Direction, class};
+pub use walk::Odds;
 
 use crate::event::{Conversation, Event};
 use crate::inventory::Inventory;

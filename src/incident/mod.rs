@@ -1,5 +1,14 @@
 //! What an operator gets: alerts with an identity and a life, not a flood.
 
+mod alerts;
+mod compose;
+mod config;
+mod json;
+mod onset;
+mod paragraph;
+mod summary;
+mod target;
+
 use std::net::IpAddr;
 
 use serde::Serialize;
@@ -8,6 +17,15 @@ use crate::detect::Evidence;
 use crate::net::Service;
 use crate::score::Verdict;
 use crate::time::Timestamp;
+
+pub use alerts::AlertBook;
+pub use compose::CommunityId;
+pub use config::AlertConfig;
+pub use json::{EvidenceDoc, rounded};
+pub use onset::Onsets;
+pub(crate) use paragraph::span;
+pub use summary::{HostReport, Incident, Infection, InputSummary, Summary};
+pub use target::{TargetClass, kind_of};
 
 /// Where an alert stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -43,6 +61,22 @@ pub enum AlertKind {
     Sensor,
 }
 
+impl AlertKind {
+    /// The name, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Scan => "scan",
+            Self::Bruteforce => "bruteforce",
+            Self::LateralMovement => "lateral-movement",
+            Self::Worm => "worm",
+            Self::AdaptiveWorm => "adaptive-worm",
+            Self::InferenceRelay => "inference-relay",
+            Self::Fingerprint => "fingerprint",
+            Self::Sensor => "sensor",
+        }
+    }
+}
+
 /// How urgent an alert is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -55,6 +89,18 @@ pub enum Severity {
     High,
     /// Worth waking somebody.
     Critical,
+}
+
+impl Severity {
+    /// The name, as in JSON.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Low => "low",
+            Self::Medium => "medium",
+            Self::High => "high",
+            Self::Critical => "critical",
+        }
+    }
 }
 
 /// One alert, as it stands after its last change.
@@ -74,9 +120,9 @@ pub struct Alert {
     pub severity: Severity,
     /// About whom; `None` for the sensor's own.
     pub host: Option<IpAddr>,
-    /// The host's posterior, 0 to 100.
+    /// The highest posterior of the host while it is open, 0 to 100.
     pub score: f64,
-    /// The host's verdict.
+    /// The verdict that it deserves.
     pub verdict: Verdict,
     /// Detector ids, sorted.
     pub detectors: Vec<&'static str>,
@@ -86,14 +132,18 @@ pub struct Alert {
     pub services: Vec<Service>,
     /// A sample of peers, at most 16.
     pub peers: Vec<IpAddr>,
-    /// Peers in all.
+    /// Peers in all, at least.
     pub peers_total: u64,
-    /// The class of targets it is about: a network, or `external`.
+    /// The class of targets it is about: `internal 10.1.0.0/16`, `external`, `many networks`.
     pub targets: String,
     /// A sample of Community IDs, at most 8.
     pub community_ids: Vec<String>,
+    /// The incident it belongs to, where it is one.
+    pub incident: Option<String>,
+    /// The name of the sensor, where it has one.
+    pub sensor: Option<String>,
     /// A paragraph for a person.
     pub summary: String,
-    /// The evidence, strongest first.
+    /// The evidence, strongest first, at most 8.
     pub evidence: Vec<Evidence>,
 }

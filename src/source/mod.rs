@@ -2,6 +2,18 @@
 //!
 //! A source knows bytes, link types, timestamps and drop counters, and nothing of what is inside.
 
+pub mod duplicates;
+mod error;
+pub mod file;
+mod find;
+pub mod live;
+mod set;
+
+pub use self::duplicates::Duplicates;
+pub use self::error::SourceError;
+pub use self::live::{LiveConfig, LiveSource, StopHandle};
+pub use self::set::CaptureSet;
+
 use crate::time::Timestamp;
 
 /// The link-layer type of a frame, in the numbering of the tcpdump group's LINKTYPE_ registry.
@@ -76,6 +88,11 @@ pub trait Source {
 
     /// What is known of each input so far, in the order they were given.
     fn inputs(&self) -> Vec<InputReport>;
+
+    /// The name of an interface by the number that its frames carry, for a person.
+    fn interface_name(&self, interface: u16) -> String {
+        format!("interface {interface}")
+    }
 }
 
 /// What became of one input.

@@ -1,0 +1,228 @@
+//! The words of the command line.
+
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap_complete::Shell;
+use ipnet::IpNet;
+
+use crate::score::Verdict;
+
+/// A passive sensor that sees network worms by what no worm can avoid.
+///
+/// It never sends a packet and never blocks. Exit status: 0 done, 1 a threshold that you set was
+/// reached, 2 wrong use or unreadable input.
+#[derive(Debug, Parser)]
+#[command(name = "wormwatch", version, max_term_width = 100)]
+pub struct Cli {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Analyse capture files: who attacks, whom, how, and how sure that is.
+    Replay(ReplayArgs),
+    /// Watch the network as a daemon.
+    Run(RunArgs),
+    /// Take a host's score apart, so that the sum can be redone on paper.
+    Explain(ExplainArgs),
+    /// Measure detection against captures with ground truth (`NAME.truth.toml`) beside them.
+    Eval(EvalArgs),
+    /// Check or show a configuration.
+    #[command(subcommand)]
+    Config(ConfigCommand),
+    /// Print a completion script for a shell.
+    #[command(hide = true)]
+    Completions {
+        /// The shell.
+        shell: Shell,
+    },
+    /// Write the manual pages into a folder.
+    #[command(hide = true)]
+    Man {
+        /// The folder, which must exist.
+        folder: PathBuf,
+    },
+}
+
+/// What every analysis can be told.
+#[derive(Debug, Args)]
+pub(super) struct Tuning {
+    /// Configuration file; without it every setting has its default.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// A network that is yours (repeat for more); instead of those of the configuration.
+    #[arg(long, value_name = "CIDR", value_parser = network)]
+    pub(super) home_net: Vec<IpNet>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ReplayArgs {
+    /// Capture files, folders of them, or `-` for standard input; several are one timeline.
+    #[arg(required = true, value_name = "INPUT")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// Write one JSON document on standard output, and nothing else.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Write the alerts to this file, one JSON object a line.
+    #[arg(long, value_name = "FILE")]
+    pub(super) alerts: Option<PathBuf>,
+    /// Write the events into this folder as JSON lines, a file a kind, in Zeek's names.
+    #[arg(long, value_name = "DIR")]
+    pub(super) events: Option<PathBuf>,
+    /// Threads to use; the result does not depend on it.
+    #[arg(long, value_name = "N", default_value_t = cores(), value_parser = positive)]
+    pub(super) threads: usize,
+    /// Exit with status 1 if any host is at least this.
+    #[arg(long, value_name = "VERDICT")]
+    pub(super) fail_on: Option<FailOn>,
+    #[command(flatten)]
+    pub(super) tuning: Tuning,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum FailOn {
+    /// A score of 50 or more.
+    Suspicious,
+    /// A score of 90 or more.
+    Malicious,
+}
+
+impl From<FailOn> for Verdict {
+    fn from(fail_on: FailOn) -> Self {
+        match fail_on {
+            FailOn::Suspicious => Self::Suspicious,
+            FailOn::Malicious => Self::Malicious,
+        }
+    }
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Configuration file.
+    #[arg(short, long, value_name = "FILE", default_value = "/etc/wormwatch/wormwatch.toml")]
+    pub(super) config: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ExplainArgs {
+    /// The host's address.
+    pub(super) host: IpAddr,
+    /// Capture files, folders of them, or `-` for standard input.
+    #[arg(value_name = "INPUT", required_unless_present = "api")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// Ask a running daemon, e.g. http://127.0.0.1:9477.
+    #[arg(long, value_name = "URL", conflicts_with = "inputs")]
+    pub(super) api: Option<String>,
+    /// Write JSON.
+    #[arg(long)]
+    pub(super) json: bool,
+    #[command(flatten)]
+    pub(super) tuning: Tuning,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct EvalArgs {
+    /// The folder with captures and their truth.
+    #[arg(value_name = "DIR")]
+    pub(super) folder: PathBuf,
+    /// Write one JSON document on standard output, and nothing else.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Only captures whose label begins so (repeat for more).
+    #[arg(long, value_name = "LABEL")]
+    pub(super) label: Vec<String>,
+    /// Captures analysed at a time.
+    #[arg(long, value_name = "N", default_value_t = cores(), value_parser = positive)]
+    pub(super) jobs: usize,
+    /// Exit with status 1 if fewer of the malicious hosts are at least suspicious, 0 to 1.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(super) min_recall: Option<f64>,
+    /// Exit with status 1 if fewer of the malicious hosts are called malicious, 0 to 1.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(super) min_recall_malicious: Option<f64>,
+    /// Exit with status 1 if more of the benign captures have a suspicious host, 0 to 1.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(super) max_benign_suspicious: Option<f64>,
+    /// Exit with status 1 if more of the benign captures have a malicious host, 0 to 1.
+    #[arg(long, value_name = "SHARE", value_parser = share)]
+    pub(super) max_benign_malicious: Option<f64>,
+    #[command(flatten)]
+    pub(super) tuning: Tuning,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Say what is wrong with a configuration file, and where.
+    Check {
+        /// The file.
+        file: PathBuf,
+    },
+    /// Print the configuration in effect; without a file the commented defaults.
+    Show {
+        /// The file.
+        file: Option<PathBuf>,
+    },
+}
+
+fn cores() -> usize {
+    std::thread::available_parallelism().map_or(1, usize::from)
+}
+
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("not a number".to_owned()),
+    }
+}
+
+fn share(text: &str) -> Result<f64, String> {
+    let share: f64 = text.parse().map_err(|_| "not a number".to_owned())?;
+    if (0.0..=1.0).contains(&share) { Ok(share) } else { Err("not between 0 and 1".to_owned()) }
+}
+
+fn network(text: &str) -> Result<IpNet, String> {
+    text.parse::<IpNet>()
+        .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+        .map_err(|_| "not a network like 10.0.0.0/8".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_well_formed() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn explain_asks_either_captures_or_a_daemon() {
+        let parse = |words: &str| Cli::try_parse_from(words.split(' ')).is_ok();
+
+        assert!(parse("wormwatch explain 10.0.0.5 a.pcap b.pcap"));
+        assert!(parse("wormwatch explain 10.0.0.5 --api http://127.0.0.1:9477"));
+        assert!(!parse("wormwatch explain 10.0.0.5"));
+        assert!(!parse("wormwatch explain 10.0.0.5 a.pcap --api http://127.0.0.1:9477"));
+        assert!(!parse("wormwatch explain host a.pcap"));
+    }
+
+    #[test]
+    fn nonsense_is_wrong_use() {
+        for words in [
+            "replay",
+            "replay a --threads 0",
+            "replay a --home-net 10.0.0.0/33",
+            "replay a --fail-on benign",
+            "eval d --min-recall 95",
+        ] {
+            let error = Cli::try_parse_from(["wormwatch"].into_iter().chain(words.split(' ')));
+            assert_eq!(error.unwrap_err().exit_code(), 2, "{words}");
+        }
+    }
+}

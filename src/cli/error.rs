@@ -1,0 +1,54 @@
+//! What can go wrong for the person at the terminal; each is exit status 2.
+
+use std::io;
+use std::net::IpAddr;
+use std::path::PathBuf;
+
+use super::EngineError;
+use crate::config::ConfigError;
+use crate::eval::TruthError;
+
+/// Why a command could not be carried out.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The input cannot be analysed.
+    #[error("cannot analyse the input")]
+    Replay(#[source] EngineError),
+    /// The daemon ended.
+    #[error("cannot watch the network")]
+    Run(#[source] EngineError),
+    /// The folder to evaluate cannot be used.
+    #[error(transparent)]
+    Truth(#[from] TruthError),
+    /// There is nothing to evaluate.
+    #[error("no capture with truth (NAME.truth.toml) beside it in {}", .0.display())]
+    NothingToEvaluate(PathBuf),
+    /// A file cannot be written.
+    #[error("cannot write {}", path.display())]
+    Write {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// The output cannot be written.
+    #[error("cannot write the output")]
+    Output(#[source] io::Error),
+    /// A daemon cannot be asked.
+    #[error("cannot ask the daemon at {url}")]
+    Ask {
+        /// Where.
+        url: String,
+        /// Why.
+        source: super::http::HttpError,
+    },
+    /// The daemon knows nothing of the host.
+    #[error("the daemon has nothing against {0}")]
+    UnknownHost(IpAddr),
+    /// The daemon's answer makes no sense.
+    #[error("cannot understand the daemon's answer")]
+    Answer(#[source] serde_json::Error),
+}

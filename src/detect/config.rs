@@ -1,0 +1,92 @@
+//! All detectors and their parameters, `[detect.<id>]` in the configuration file.
+
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Detector, arp, bruteforce, dark, horizontal, host_awakened, host_new, icmp, slow, vertical,
+};
+
+/// The parameters of every detector, under its id.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct DetectConfig {
+    /// One service, or any, on many hosts.
+    #[serde(rename = "scan.horizontal")]
+    pub horizontal: horizontal::Config,
+    /// Many ports of one host.
+    #[serde(rename = "scan.vertical")]
+    pub vertical: vertical::Config,
+    /// Many hosts never met before, at any pace.
+    #[serde(rename = "scan.slow")]
+    pub slow: slow::Config,
+    /// A whole network asked for by ARP.
+    #[serde(rename = "scan.arp")]
+    pub arp: arp::Config,
+    /// A whole network pinged.
+    #[serde(rename = "scan.icmp")]
+    pub icmp: icmp::Config,
+    /// Addresses where nobody lives, and decoys.
+    #[serde(rename = "scan.dark")]
+    pub dark: dark::Config,
+    /// Short, similar sessions with login services.
+    #[serde(rename = "auth.bruteforce")]
+    pub bruteforce: bruteforce::Config,
+    /// A device appears.
+    #[serde(rename = "host.new")]
+    pub host_new: host_new::Config,
+    /// A device awakens.
+    #[serde(rename = "host.awakened")]
+    pub host_awakened: host_awakened::Config,
+}
+
+/// Every detector, in a fixed order.
+pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
+    vec![
+        Box::new(horizontal::Horizontal::new(&config.horizontal)),
+        Box::new(vertical::Vertical::new(&config.vertical)),
+        Box::new(slow::Slow::new(&config.slow)),
+        Box::new(arp::ArpSweep::new(&config.arp)),
+        Box::new(icmp::IcmpSweep::new(&config.icmp)),
+        Box::new(dark::Dark::new(&config.dark)),
+        Box::new(bruteforce::Bruteforce::new(&config.bruteforce)),
+        Box::new(host_new::NewHost::new(&config.host_new)),
+        Box::new(host_awakened::AwakenedHost::new(&config.host_awakened)),
+    ]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survives_a_trip_through_toml() {
+        let config = DetectConfig::default();
+
+        let text = toml::to_string(&config).unwrap();
+        let back: DetectConfig = toml::from_str(&text).unwrap();
+
+        assert_eq!(text, toml::to_string(&back).unwrap());
+        assert!(text.contains("[\"scan.horizontal\"]"));
+    }
+
+    #[test]
+    fn changes_one_number_and_refuses_an_unknown_one() {
+        let text = "[\"host.new\"]\npeers = 9\n[\"scan.arp\"]\nwindow = \"1m\"\n";
+        let config: DetectConfig = toml::from_str(text).unwrap();
+        let wrong = toml::from_str::<DetectConfig>("[\"scan.arp\"]\nwindows = \"1m\"\n");
+
+        assert_eq!(config.host_new.peers, 9);
+        assert_eq!(config.host_new.learning.as_secs(), 86_400);
+        assert_eq!(config.arp.window.as_secs(), 60);
+        assert!(wrong.unwrap_err().to_string().contains("unknown field `windows`"));
+    }
+
+    #[test]
+    fn has_a_detector_for_every_section() {
+        let config = toml::to_string(&DetectConfig::default()).unwrap();
+
+        for detector in all(&DetectConfig::default()) {
+            assert!(config.contains(&format!("[\"{}\"]", detector.id())), "{}", detector.id());
+        }
+    }
+}

@@ -1,0 +1,464 @@
+//! `scan.slow`: a host that keeps meeting hosts it never met, at whatever pace.
+//!
+//! Multi-resolution detection (Sekar, Xie, Reiter, Zhang: "A Multi-Resolution Approach for Worm
+//! Detection and Containment", 2006): a healthy host's number of distinct destinations is a concave
+//! function of the window, because it returns to the same ones; a worm's grows with the window
+//! however slow it is. So several windows are watched at once, with thresholds that grow as a small
+//! power of the window. Success does not matter here, which is what catches a worm that knows where
+//! it goes. Counted are hosts met for the *first time*, on ways in wherever they are, and on any
+//! one TCP service inside; a backup server that visits its fifty clients every night met them once.
+
+use std::net::IpAddr;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use super::attempt::Attempt;
+use super::report::{Gate, Sample, spoken};
+use super::seen::peer_hash;
+use super::services::{Class, Direction};
+use super::sketch::{EXACT_MAX, Sketch};
+use super::{Detector, Evidence, Family};
+use crate::event::{Event, Opening};
+use crate::inventory::{Inventory, Role, Table, Weigh};
+use crate::net::{Service, Transport};
+use crate::time::Timestamp;
+
+/// The windows: 10 s, 1 min, 5 min, 1 h, 8 h, 1 d, 3 d, 14 d, in seconds.
+pub const WINDOWS: [u64; 8] = [10, 60, 300, 3600, 28_800, 86_400, 259_200, 1_209_600];
+
+/// When new peers are too many.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// New hosts on one way in (SSH, SMB, RDP, ...) within 10 s from which a host is odd. Eight:
+    /// administrators and their tools start with a few at a time.
+    pub admin_hosts: f64,
+    /// New internal hosts on any other one TCP service within 10 s from which a host is odd.
+    pub other_hosts: f64,
+    /// The threshold grows as the window to this power. 0.16 takes eight hosts in 10 s to
+    /// fifty in 14 days; the concave growth of Sekar et al. 2006, figure 1, flattened the more
+    /// because peers met before do not count.
+    pub exponent: f64,
+    /// Nats at the threshold.
+    pub nats_at_threshold: f64,
+    /// Nats for each doubling above it.
+    pub nats_per_doubling: f64,
+    /// Share by which the threshold falls when all of them fail.
+    pub failing_discount: f64,
+    /// Factor on the threshold for resolvers, gateways, monitors and domain controllers, which meet
+    /// many by trade.
+    pub role_factor: f64,
+    /// The most nats for one source as long as most let it in. Below what convicts or even makes
+    /// suspicious by itself: a monitor's first round looks like this.
+    pub llr_max: f64,
+    /// The most nats for one source when most fail.
+    pub llr_max_failing: f64,
+    /// Services watched for one source; the one with fewest hosts makes room.
+    pub services_max: usize,
+    /// Bytes for all sources; the outsider that was active least recently is forgotten first.
+    pub budget_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            admin_hosts: 8.0,
+            other_hosts: 24.0,
+            exponent: 0.16,
+            nats_at_threshold: 2.0,
+            nats_per_doubling: 3.0,
+            failing_discount: 0.4,
+            role_factor: 3.0,
+            llr_max: 5.0,
+            llr_max_failing: 6.0,
+            services_max: 6,
+            budget_bytes: 64 << 20,
+        }
+    }
+}
+
+/// Everybody that was met on one service.
+#[derive(Debug)]
+struct Met {
+    service: Service,
+    /// Who and when first, while few.
+    first: Vec<(u64, Timestamp)>,
+    /// Everybody, once they are many.
+    all: Option<Box<Many>>,
+    failed: u32,
+    total: u32,
+    forgeable: bool,
+    gate: Gate,
+    sample: Sample,
+}
+
+/// The count of all ever met, now and at the beginning of this and the last turn of each window.
+#[derive(Debug, Default)]
+struct Many {
+    sketch: Sketch,
+    marks: [[(Timestamp, f32); 2]; WINDOWS.len()],
+}
+
+#[derive(Debug, Default)]
+struct Source {
+    met: Vec<Met>,
+}
+
+/// The detector.
+#[derive(Debug)]
+pub struct Slow {
+    config: Config,
+    sources: Table<IpAddr, Source>,
+}
+
+impl Slow {
+    /// The detector's id.
+    pub const ID: &'static str = "scan.slow";
+
+    /// A detector that has seen nothing.
+    pub fn new(config: &Config) -> Self {
+        Self { sources: Table::new(config.budget_bytes), config: config.clone() }
+    }
+}
+
+impl Detector for Slow {
+    fn id(&self) -> &'static str {
+        Self::ID
+    }
+
+    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
+        let Some(attempt) = Attempt::of(event, inventory) else { return };
+        let threshold = match (attempt.class, attempt.direction) {
+            (Class::Admin, _) => self.config.admin_hosts,
+            (_, Direction::Internal) if attempt.service.transport == Transport::Tcp => {
+                self.config.other_hosts
+            }
+            _ => return,
+        };
+        if matches!(attempt.opening, Opening::Ack | Opening::Fin) {
+            return;
+        }
+        let is_own = inventory.is_internal(attempt.src);
+        let weight = inventory.failure_weight();
+        let config = &self.config;
+        out.extend(self.sources.update(attempt.src, is_own, Source::default, |source| {
+            let told = source.told_of_others(attempt.service);
+            let met = source.met(attempt.service, config.services_max)?;
+            if !met.meet(&attempt, weight) {
+                return None;
+            }
+            let by_trade = [Role::Resolver, Role::Gateway, Role::Monitor, Role::DomainController]
+                .iter()
+                .any(|role| inventory.has_role(attempt.src, *role));
+            let factor = if by_trade { config.role_factor } else { 1.0 };
+            met.evidence(&attempt, threshold * factor, told, config)
+        }));
+    }
+
+    fn state_bytes(&self) -> usize {
+        self.sources.bytes()
+    }
+}
+
+impl Source {
+    /// What was reported of other services: the same host is not odd twice over.
+    fn told_of_others(&self, service: Service) -> f64 {
+        let others = self.met.iter().filter(|met| met.service != service);
+        others.map(|met| met.gate.reported()).sum()
+    }
+
+    fn met(&mut self, service: Service, max: usize) -> Option<&mut Met> {
+        if let Some(at) = self.met.iter().position(|met| met.service == service) {
+            return self.met.get_mut(at);
+        }
+        if self.met.len() >= max {
+            let fewest =
+                self.met.iter().enumerate().min_by_key(|(_, met)| met.total).map(|(at, _)| at)?;
+            self.met.remove(fewest);
+        }
+        self.met.push(Met {
+            service,
+            first: Vec::new(),
+            all: None,
+            failed: 0,
+            total: 0,
+            forgeable: true,
+            gate: Gate::default(),
+            sample: Sample::default(),
+        });
+        self.met.last_mut()
+    }
+}
+
+impl Met {
+    /// Hosts whose addresses are not kept for a report.
+    const UNREMARKABLE: u32 = 3;
+
+    /// Notes an attempt; `true` if its target is new.
+    fn meet(&mut self, attempt: &Attempt, failure_weight: f64) -> bool {
+        let hash = peer_hash(attempt.dst);
+        let is_new = match &mut self.all {
+            Some(many) => many.insert(hash, attempt.ts),
+            None if self.first.iter().any(|(known, _)| *known == hash) => false,
+            None => {
+                self.first.push((hash, attempt.ts));
+                if self.first.len() > EXACT_MAX {
+                    self.all = Some(Box::new(Many::of(&self.first, attempt.ts)));
+                    self.first = Vec::new();
+                }
+                true
+            }
+        };
+        if !is_new {
+            return false;
+        }
+        self.total = self.total.saturating_add(1);
+        self.failed += u32::from(attempt.failure(failure_weight) >= 0.5);
+        self.forgeable &= !attempt.is_accepted();
+        // Most hosts never meet more than these few, and are never reported.
+        if self.total > Self::UNREMARKABLE {
+            self.sample.add(attempt.dst, Some(attempt.conversation));
+        }
+        true
+    }
+
+    /// Hosts met first within `window` seconds before `now`, and the time that the count covers.
+    fn count(&self, index: usize, now: Timestamp) -> (f64, Duration) {
+        let window = Duration::from_secs(WINDOWS.get(index).copied().unwrap_or(0));
+        match &self.all {
+            Some(many) => many.count(index, now),
+            None => {
+                let new = self.first.iter().filter(|(_, first)| now.since(*first) <= window);
+                (new.count() as f64, window)
+            }
+        }
+    }
+
+    fn evidence(
+        &mut self,
+        attempt: &Attempt,
+        hosts: f64,
+        told: f64,
+        config: &Config,
+    ) -> Option<Evidence> {
+        let failing = f64::from(self.failed) / f64::from(self.total.max(1));
+        let hosts = hosts * (1.0 - failing * config.failing_discount);
+        let (count, window, ratio) = (0..WINDOWS.len())
+            .map(|index| {
+                let (count, covered) = self.count(index, attempt.ts);
+                let growth = (covered.as_secs_f64() / 10.0).max(1.0).powf(config.exponent);
+                (count, covered, count / (hosts * growth))
+            })
+            .max_by(|(_, _, a), (_, _, b)| a.total_cmp(b))?;
+        if ratio < 1.0 {
+            return None;
+        }
+        let max = if failing > 0.5 { config.llr_max_failing } else { config.llr_max } - told;
+        let llr = (config.nats_at_threshold + config.nats_per_doubling * ratio.log2()).min(max);
+        if !self.gate.opens(llr, max, count as u64) {
+            return None;
+        }
+        Some(Evidence {
+            ts: attempt.ts,
+            host: attempt.src,
+            detector: Slow::ID,
+            family: Family::Novelty,
+            llr,
+            subject: self.service.to_string(),
+            peers: self.sample.peers(),
+            peers_total: u64::from(self.total),
+            service: Some(self.service),
+            techniques: &["T1046"],
+            conns: self.sample.conns(),
+            forgeable: self.forgeable,
+            summary: format!(
+                "met {count:.0} hosts on {} within {} that it had never called before, where up to \
+                 {:.0} would be usual",
+                self.service,
+                spoken(window),
+                count / ratio,
+            ),
+        })
+    }
+}
+
+impl Many {
+    fn of(first: &[(u64, Timestamp)], now: Timestamp) -> Self {
+        let mut many = Self::default();
+        for (hash, _) in first {
+            many.sketch.insert(*hash);
+        }
+        for (marks, window) in many.marks.iter_mut().zip(WINDOWS) {
+            let begin = now - Duration::from_secs(window);
+            let before = first.iter().filter(|(_, first)| *first < begin).count();
+            *marks = [(begin, before as f32), (begin, before as f32)];
+        }
+        many
+    }
+
+    /// Counts a host; `true` if the estimate says that it is new.
+    fn insert(&mut self, hash: u64, now: Timestamp) -> bool {
+        let mut total = None;
+        for ([last, this], window) in self.marks.iter_mut().zip(WINDOWS) {
+            if now.since(this.0) >= Duration::from_secs(window) {
+                let count = *total.get_or_insert_with(|| self.sketch.count());
+                *last = *this;
+                *this = (now, count as f32);
+            }
+        }
+        self.sketch.insert(hash)
+    }
+
+    fn count(&self, index: usize, now: Timestamp) -> (f64, Duration) {
+        let Some([(begin, before), _]) = self.marks.get(index) else {
+            return (0.0, Duration::ZERO);
+        };
+        ((self.sketch.count() - f64::from(*before)).max(0.0), now.since(*begin))
+    }
+}
+
+impl Weigh for Source {
+    fn heap_bytes(&self) -> usize {
+        self.met.capacity() * size_of::<Met>()
+            + self
+                .met
+                .iter()
+                .map(|met| {
+                    met.first.capacity() * size_of::<(u64, Timestamp)>()
+                        + met.sample.heap_bytes()
+                        + met
+                            .all
+                            .as_ref()
+                            .map_or(0, |many| size_of::<Many>() + many.sketch.heap_bytes())
+                })
+                .sum::<usize>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::testing::{Stage, ip, tcp, udp};
+    use super::*;
+
+    fn stage() -> Stage<Slow> {
+        Stage::new(Slow::new(&Config::default()))
+    }
+
+    fn neighbour(n: u32) -> String {
+        format!("10.0.{}.{}", n / 250, n % 250 + 1)
+    }
+
+    const HOUR: f64 = 3600.0;
+
+    #[test]
+    fn notices_a_host_that_meets_one_more_every_two_hours() {
+        let mut stage = stage();
+
+        stage.play((0..168).map(|n| {
+            tcp("10.0.0.251", &neighbour(n), 445).at(f64::from(n) * 2.0 * HOUR).accepted()
+        }));
+
+        assert!(stage.weight("10.0.0.251") >= 4.9, "{}", stage.weight("10.0.0.251"));
+        assert!(!stage.last("10.0.0.251").forgeable);
+        let said = &stage.last("10.0.0.251").summary;
+        assert!(said.contains("tcp/445 within") && said.contains("never called before"), "{said}");
+    }
+
+    #[test]
+    fn notices_a_fast_spread_even_if_all_let_it_in() {
+        let mut stage = stage();
+
+        stage.play(
+            (0..40).map(|n| tcp("10.0.0.251", &neighbour(n), 22).at(f64::from(n) * 0.2).accepted()),
+        );
+
+        assert!(stage.weight("10.0.0.251") >= 4.9);
+    }
+
+    #[test]
+    fn never_convicts_by_itself() {
+        let mut stage = stage();
+
+        stage.play((0..50_000).map(|n| tcp("10.0.0.251", &neighbour(n), 445).unanswered()));
+
+        assert!(stage.weight("10.0.0.251") <= 6.0);
+        assert!(stage.said.len() < 30, "{}", stage.said.len());
+    }
+
+    #[test]
+    fn is_not_alarmed_twice_by_a_monitor_that_begins() {
+        let mut stage = stage();
+
+        for n in 0..200 {
+            let at = f64::from(n) * 0.02;
+            stage.play(
+                [22, 80, 443, 8080, 445]
+                    .map(|port| tcp("10.0.0.251", &neighbour(n), port).at(at).accepted()),
+            );
+        }
+
+        assert!(stage.weight("10.0.0.251") <= 5.0, "{}", stage.weight("10.0.0.251"));
+    }
+
+    #[test]
+    fn ignores_a_backup_that_visits_its_clients_every_night() {
+        let mut stage = stage();
+        stage.play((0..50).map(|n| {
+            tcp("10.0.0.251", &neighbour(n), 22).at(f64::from(n) * 24.0 * HOUR).accepted()
+        }));
+        let told = stage.said.len();
+
+        for night in 51..80 {
+            stage.play((0..50).map(|n| {
+                tcp("10.0.0.251", &neighbour(n), 22).at(f64::from(night) * 24.0 * HOUR).accepted()
+            }));
+        }
+
+        assert_eq!(stage.said.len(), told);
+        assert!(stage.weight("10.0.0.251") < 3.0, "{}", stage.weight("10.0.0.251"));
+    }
+
+    #[test]
+    fn ignores_browsing_and_mail_and_peers() {
+        let mut stage = stage();
+
+        for n in 0..800u32 {
+            let outsider = format!("{}.{}.7.9", 20 + n % 180, n / 180);
+            stage.play([
+                tcp("10.0.0.7", &outsider, 443).at(f64::from(n)).accepted(),
+                tcp("10.0.0.25", &outsider, 25).at(f64::from(n)).accepted(),
+                udp("10.0.0.8", &outsider, 6881).at(f64::from(n)).unanswered(),
+                udp("10.0.0.53", &outsider, 53).at(f64::from(n)).accepted(),
+            ]);
+        }
+
+        stage.assert_silent();
+    }
+
+    #[test]
+    fn ignores_an_administrator_with_a_dozen_servers() {
+        let mut stage = stage();
+
+        for hour in 0..200 {
+            stage.play((0..14).map(|n| {
+                let at = f64::from(hour) * HOUR + f64::from(n) * 120.0;
+                tcp("10.0.0.9", &neighbour(n), 22).at(at).accepted()
+            }));
+        }
+
+        stage.assert_silent();
+    }
+
+    #[test]
+    fn takes_little_room_for_a_host_that_met_thousands() {
+        let mut stage = stage();
+        for service in 1..40 {
+            stage.play((0..3000).map(|n| tcp("10.0.0.251", &neighbour(n), service).unanswered()));
+        }
+
+        let source = stage.detector.sources.peek(&ip("10.0.0.251")).unwrap();
+
+        assert!(source.heap_bytes() < 20_000, "{}", source.heap_bytes());
+    }
+}

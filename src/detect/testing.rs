@@ -1,0 +1,243 @@
+//! Hand-made events for tests, and a stage to play them on.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::{Detector, Evidence};
+use crate::event::{
+    Arp, Body, Conn, ConnState, Contact, Conversation, Event, Icmp, Opening, Outcome, Side, Uid,
+};
+use crate::inventory::{Inventory, InventoryConfig};
+use crate::net::{Endpoint, MacAddr, Transport};
+use crate::time::Timestamp;
+
+/// An address from its text.
+pub(crate) fn ip(text: &str) -> IpAddr {
+    text.parse().unwrap()
+}
+
+/// A moment in seconds.
+pub(crate) fn seconds(secs: f64) -> Timestamp {
+    Timestamp::from_nanos((secs * 1e9) as i64)
+}
+
+/// A connection in the making.
+#[derive(Clone, Copy)]
+pub(crate) struct Talk {
+    start: f64,
+    took: f64,
+    client: Endpoint,
+    server: Endpoint,
+    transport: Transport,
+    opening: Opening,
+    macs: Option<(MacAddr, MacAddr)>,
+}
+
+fn talk(transport: Transport, client: &str, server: &str, port: u16, opening: Opening) -> Talk {
+    Talk {
+        start: 0.0,
+        took: 0.001,
+        client: Endpoint::new(ip(client), 50_000),
+        server: Endpoint::new(ip(server), port),
+        transport,
+        opening,
+        macs: None,
+    }
+}
+
+/// A TCP connection that begins with a SYN.
+pub(crate) fn tcp(client: &str, server: &str, port: u16) -> Talk {
+    talk(Transport::Tcp, client, server, port, Opening::Syn)
+}
+
+/// A UDP exchange.
+pub(crate) fn udp(client: &str, server: &str, port: u16) -> Talk {
+    talk(Transport::Udp, client, server, port, Opening::Datagram)
+}
+
+/// An ICMP echo request.
+pub(crate) fn ping(client: &str, server: &str) -> Talk {
+    let talk = talk(Transport::Icmp, client, server, 0, Opening::Datagram);
+    let kind = if ip(client).is_ipv6() { 128 } else { 8 };
+    Talk { client: Endpoint::new(ip(client), kind), ..talk }
+}
+
+impl Talk {
+    /// Begins at `secs`.
+    pub(crate) fn at(self, secs: f64) -> Self {
+        Self { start: secs, ..self }
+    }
+
+    /// Has another first packet.
+    pub(crate) fn opening(self, opening: Opening) -> Self {
+        Self { opening, ..self }
+    }
+
+    /// Has another client port.
+    pub(crate) fn client_port(self, port: u16) -> Self {
+        Self { client: Endpoint::new(self.client.addr, port), ..self }
+    }
+
+    /// Was carried by frames with these last octets of hardware addresses.
+    pub(crate) fn macs(self, client: u8, server: u8) -> Self {
+        Self { macs: Some((mac(client), mac(server))), ..self }
+    }
+
+    /// Is accepted at once.
+    pub(crate) fn accepted(self) -> Event {
+        self.contact(Some(Outcome::Accepted), self.took, (2, 1))
+    }
+
+    /// Is accepted, as its client's packets prove; the server's are not captured.
+    pub(crate) fn accepted_unseen(self) -> Event {
+        self.contact(Some(Outcome::Accepted), self.took, (3, 0))
+    }
+
+    /// Is refused at once.
+    pub(crate) fn refused(self) -> Event {
+        self.contact(Some(Outcome::Refused), self.took, (1, 1))
+    }
+
+    /// Is not answered, which is known ten seconds later.
+    pub(crate) fn unanswered(self) -> Event {
+        self.contact(Some(Outcome::Unanswered), 10.0, (1, 0))
+    }
+
+    /// Is still waiting when the input ends, `waited` seconds later.
+    pub(crate) fn cut_off(self, waited: f64) -> Event {
+        self.contact(None, waited, (1, 0))
+    }
+
+    /// Only the server was seen.
+    pub(crate) fn backscatter(self) -> Event {
+        self.contact(None, 1.0, (0, 1))
+    }
+
+    /// Is over after `duration` seconds, with this many payload bytes and turns of each side.
+    pub(crate) fn conn(self, duration: f64, bytes: (u64, u64), turns: u32) -> Event {
+        let side = |bytes| Side {
+            packets: 4 + bytes / 1400 + u64::from(turns),
+            ip_bytes: bytes + 200,
+            bytes,
+            turns,
+        };
+        let body = Body::Conn(Box::new(Conn {
+            start: seconds(self.start),
+            duration: Duration::from_secs_f64(duration),
+            service: None,
+            state: ConnState::SF,
+            outcome: Some(Outcome::Accepted),
+            opening: self.opening,
+            history: "ShADadFf".to_owned(),
+            client: side(bytes.0),
+            server: side(bytes.1),
+            missed_bytes: 0,
+            vlan: None,
+            tunnel: None,
+            macs: self.macs,
+        }));
+        self.event(self.start + duration, body)
+    }
+
+    fn contact(self, outcome: Option<Outcome>, waited: f64, packets: (u32, u32)) -> Event {
+        let body = Body::Contact(Contact {
+            outcome,
+            opening: self.opening,
+            start: seconds(self.start),
+            client_packets: packets.0,
+            server_packets: packets.1,
+            waited: Duration::from_secs_f64(waited),
+            to_group: false,
+        });
+        self.event(self.start + waited, body)
+    }
+
+    fn event(self, at: f64, body: Body) -> Event {
+        let conversation = Conversation {
+            uid: Uid((self.start * 1e6) as u128),
+            transport: self.transport,
+            client: self.client,
+            server: self.server,
+            inferred: false,
+        };
+        Event { ts: seconds(at), packet: 1, conversation: Some(conversation), body }
+    }
+}
+
+/// A hardware address that ends in `last`.
+pub(crate) fn mac(last: u8) -> MacAddr {
+    MacAddr([0x00, 0x16, 0x3e, 0, 0, last])
+}
+
+/// An ARP request.
+pub(crate) fn who_has(at: f64, sender: &str, sender_mac: u8, target: &str) -> Event {
+    arp(at, true, sender, sender_mac, target)
+}
+
+/// An ARP answer to `to`.
+pub(crate) fn is_at(at: f64, sender: &str, sender_mac: u8, to: &str) -> Event {
+    arp(at, false, sender, sender_mac, to)
+}
+
+fn arp(at: f64, is_request: bool, sender: &str, sender_mac: u8, target: &str) -> Event {
+    let body = Body::Arp(Arp {
+        is_request,
+        sender_mac: mac(sender_mac),
+        sender: ip(sender),
+        target_mac: MacAddr::default(),
+        target: ip(target),
+    });
+    Event { ts: seconds(at), packet: 1, conversation: None, body }
+}
+
+/// An ICMP message that is no part of a conversation.
+pub(crate) fn icmp(at: f64, src: &str, dst: &str, kind: u8) -> Event {
+    let v6 = ip(src).is_ipv6();
+    let body = Body::Icmp(Icmp { v6, src: ip(src), dst: ip(dst), kind, code: 0, about: None });
+    Event { ts: seconds(at), packet: 1, conversation: None, body }
+}
+
+/// One detector, one inventory, and everything that was said.
+pub(crate) struct Stage<D> {
+    pub(crate) detector: D,
+    pub(crate) inventory: Inventory,
+    pub(crate) said: Vec<Evidence>,
+}
+
+impl<D: Detector> Stage<D> {
+    pub(crate) fn new(detector: D) -> Self {
+        Self::with(detector, &InventoryConfig::default())
+    }
+
+    pub(crate) fn with(detector: D, config: &InventoryConfig) -> Self {
+        Self { detector, inventory: Inventory::new(config), said: Vec::new() }
+    }
+
+    /// Plays events in the order given.
+    pub(crate) fn play(&mut self, events: impl IntoIterator<Item = Event>) {
+        for event in events {
+            self.detector.on_event(&event, &self.inventory, &mut self.said);
+            self.inventory.on_event(&event);
+        }
+    }
+
+    /// The latest weight of each subject of a host, summed, as a score would.
+    pub(crate) fn weight(&self, host: &str) -> f64 {
+        let mut latest = BTreeMap::new();
+        for evidence in self.said.iter().filter(|evidence| evidence.host == ip(host)) {
+            latest.insert(evidence.subject.clone(), evidence.llr);
+        }
+        latest.values().sum()
+    }
+
+    /// The last thing said of a host.
+    pub(crate) fn last(&self, host: &str) -> &Evidence {
+        self.said.iter().rfind(|evidence| evidence.host == ip(host)).unwrap()
+    }
+
+    /// Asserts that nobody was accused.
+    pub(crate) fn assert_silent(&self) {
+        assert!(self.said.is_empty(), "{:#?}", self.said);
+    }
+}

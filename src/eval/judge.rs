@@ -1,0 +1,162 @@
+//! One capture's summary held against its truth.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use crate::incident::Summary;
+use crate::score::{Verdict, is_under};
+
+use super::truth::{Known, Truth};
+
+/// What came of one capture.
+#[derive(Clone, Debug, Default)]
+pub struct Capture {
+    /// The capture, relative to the folder evaluated.
+    pub path: PathBuf,
+    /// Its class.
+    pub label: String,
+    /// Whether any suspicious host at all is a false positive.
+    pub benign: bool,
+    /// Why it could not be analysed; then nothing was found in it.
+    pub failure: Option<String>,
+    /// Whether hosts that are not named are known to be benign, so that a false alarm can be told.
+    pub others_are_known: bool,
+    /// Every host whose truth is known, by address: the named ones, and others with evidence.
+    pub hosts: Vec<Judged>,
+    /// Over its hosts, the time between first and last sight of each.
+    pub host_time: Duration,
+    /// Infections before the first alert about a malicious host, of those whose time is known.
+    pub infected_before_alert: Option<u64>,
+    /// Infections claimed and true.
+    pub edges: Edges,
+}
+
+/// A host whose truth is known.
+#[derive(Clone, Debug)]
+pub struct Judged {
+    /// The host.
+    pub host: IpAddr,
+    /// Whether it really is malicious.
+    pub malicious: bool,
+    /// The highest posterior, 0 to 100; that of the prior if nothing was found.
+    pub score: f64,
+    /// The verdict.
+    pub verdict: Verdict,
+    /// Detectors that spoke, sorted.
+    pub detectors: Vec<&'static str>,
+    /// Whether any of the detectors that should have spoken did; `None` if the truth names none.
+    pub right_detector: Option<bool>,
+    /// Detectors that should have spoken.
+    pub classes: Vec<String>,
+    /// From its first packet to its first alert.
+    pub time_to_alert: Option<Duration>,
+    /// Connections that it had opened by then.
+    pub connections_to_alert: Option<u64>,
+}
+
+/// Infections claimed and true.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Edges {
+    /// Claimed, where the truth could contradict.
+    pub claimed: u64,
+    /// True.
+    pub real: u64,
+    /// Both.
+    pub hit: u64,
+}
+
+/// Holds `summary` against `truth`; `unseen` is the score of a host without evidence. Without a
+/// summary, which is a capture that could not be analysed, every malicious host was missed.
+pub(super) fn judge(
+    path: PathBuf,
+    truth: &Truth,
+    summary: Result<&Summary, String>,
+    unseen: f64,
+) -> Capture {
+    let nothing = Summary::default();
+    let (summary, failure) = match summary {
+        Ok(summary) => (summary, None),
+        Err(failure) => (&nothing, Some(failure)),
+    };
+    let mut named = BTreeMap::new();
+    for host in &truth.hosts {
+        if let Ok(address) = host.address.parse::<IpAddr>() {
+            named.insert(address, host);
+        }
+    }
+    let others = summary.hosts.iter().map(|report| report.score.host);
+    let addresses: BTreeSet<IpAddr> = named.keys().copied().chain(others).collect();
+    let mut hosts = Vec::new();
+    for host in addresses {
+        let truth_of_host = named.get(&host);
+        let malicious = match truth_of_host.map_or(truth.others, |named| named.verdict) {
+            Known::Malicious => true,
+            Known::Benign => false,
+            Known::Unknown => continue,
+        };
+        let classes = truth_of_host.map(|named| named.classes.clone()).unwrap_or_default();
+        hosts.push(judge_host(host, malicious, classes, summary, unseen));
+    }
+    Capture {
+        path,
+        label: truth.label.clone(),
+        benign: truth.benign,
+        failure,
+        others_are_known: truth.others == Known::Benign,
+        infected_before_alert: infected_before_alert(truth, &hosts, summary),
+        edges: edges(truth, summary),
+        host_time: summary.host_time,
+        hosts,
+    }
+}
+
+fn judge_host(
+    host: IpAddr,
+    malicious: bool,
+    classes: Vec<String>,
+    summary: &Summary,
+    unseen: f64,
+) -> Judged {
+    let report = summary.host(host);
+    let detectors = report.map(|r| r.score.detectors()).unwrap_or_default();
+    let spoke = |class: &String| detectors.iter().any(|detector| is_under(detector, class));
+    let right_detector = (!classes.is_empty()).then(|| classes.iter().any(spoke));
+    let alert = summary.first_alert(host);
+    Judged {
+        host,
+        malicious,
+        score: report.map_or(unseen, |r| r.score.peak),
+        verdict: report.map_or(Verdict::Benign, |r| r.score.verdict),
+        right_detector,
+        time_to_alert: report.zip(alert).map(|(r, alert)| alert.since(r.first_seen)),
+        connections_to_alert: report.and_then(|r| r.connections_to_alert),
+        detectors,
+        classes,
+    }
+}
+
+fn infected_before_alert(truth: &Truth, hosts: &[Judged], summary: &Summary) -> Option<u64> {
+    let infections: Vec<_> = truth.infections.iter().filter_map(|i| i.moment()).collect();
+    if infections.is_empty() {
+        return None;
+    }
+    let alerts = hosts.iter().filter(|h| h.malicious).filter_map(|h| summary.first_alert(h.host));
+    let first = alerts.min();
+    let before = infections.iter().filter(|at| first.is_none_or(|alert| **at < alert));
+    Some(before.count() as u64)
+}
+
+fn edges(truth: &Truth, summary: &Summary) -> Edges {
+    let real: BTreeSet<_> = truth.infections.iter().map(|i| (i.from, i.to)).collect();
+    let claimed: BTreeSet<_> = summary.infections.iter().map(|i| (i.from, i.to)).collect();
+    let hit = claimed.intersection(&real).count() as u64;
+    // Where the truth names no infection and is not benign, it says nothing about them.
+    let contradicts = truth.benign || !real.is_empty();
+    Edges {
+        claimed: if contradicts { claimed.len() as u64 } else { 0 },
+        real: real.len() as u64,
+        hit,
+    }
+}

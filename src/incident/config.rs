@@ -1,0 +1,42 @@
+//! When somebody is told.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::config::units::{self, ByteSize};
+
+/// `[alerts]`: when an alert opens, is reported again, and closes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AlertConfig {
+    /// The file that the daemon appends alerts to, one JSON object a line.
+    pub file: PathBuf,
+    /// Packet time without growth after which an alert is closed.
+    #[serde(with = "units::span")]
+    pub quiet: Duration,
+    /// The least weight of evidence that a kind of behaviour needs for an alert, in nats.
+    #[serde(deserialize_with = "units::nats")]
+    pub min_llr: f64,
+    /// The growth of evidence that is worth another report, in nats.
+    #[serde(deserialize_with = "units::nats")]
+    pub update_llr: f64,
+    /// Target networks with an alert of their own, for one host and kind; more share one.
+    pub max_networks: usize,
+    /// Memory for alerts.
+    pub budget: ByteSize,
+}
+
+impl Default for AlertConfig {
+    fn default() -> Self {
+        Self {
+            file: PathBuf::from("/var/log/wormwatch/alerts.jsonl"),
+            quiet: Duration::from_secs(24 * 3600),
+            min_llr: 1.0,
+            update_llr: 1.0,
+            max_networks: 16,
+            budget: ByteSize::mib(32),
+        }
+    }
+}

@@ -1,0 +1,127 @@
+//! What an analysis gives in the end: what came in, which hosts, which alerts.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use crate::net::Service;
+use crate::score::{AllowReport, Hidden, HostScore};
+use crate::source::InputReport;
+use crate::time::Timestamp;
+
+use super::Alert;
+
+/// The result of one analysis. Everything but `elapsed` is deterministic.
+#[derive(Clone, Debug, Default)]
+pub struct Summary {
+    /// The inputs, in the order they were given.
+    pub inputs: Vec<InputSummary>,
+    /// Every host with evidence, highest peak first, ties by address.
+    pub hosts: Vec<HostReport>,
+    /// Who infected whom, in order of time.
+    pub infections: Vec<Infection>,
+    /// The trees that infections make.
+    pub incidents: Vec<Incident>,
+    /// Every alert as it stands, in order of time.
+    pub alerts: Vec<Alert>,
+    /// What each entry of the allowlist hid.
+    pub allowed: Vec<AllowReport>,
+    /// Unusual things that a person should know, a sentence each.
+    pub notices: Vec<String>,
+    /// Packets read.
+    pub packets: u64,
+    /// Connections seen.
+    pub connections: u64,
+    /// Events that reached the detectors.
+    pub events: u64,
+    /// Hosts seen, with or without evidence.
+    pub hosts_seen: u64,
+    /// Over all hosts seen, the time between first and last sight of each.
+    pub host_time: Duration,
+    /// Wall time that the analysis took.
+    pub elapsed: Duration,
+}
+
+impl Summary {
+    /// When the first packet of any input came.
+    pub fn first_ts(&self) -> Option<Timestamp> {
+        self.inputs.iter().filter_map(|input| input.report.first_ts).min()
+    }
+
+    /// When the last packet of any input came.
+    pub fn last_ts(&self) -> Option<Timestamp> {
+        self.inputs.iter().filter_map(|input| input.report.last_ts).max()
+    }
+
+    /// The report on `host`.
+    pub fn host(&self, host: IpAddr) -> Option<&HostReport> {
+        self.hosts.iter().find(|report| report.score.host == host)
+    }
+
+    /// When the first alert about `host` opened.
+    pub fn first_alert(&self, host: IpAddr) -> Option<Timestamp> {
+        self.alerts.iter().filter(|alert| alert.host == Some(host)).map(|alert| alert.ts).min()
+    }
+}
+
+/// What became of one input.
+#[derive(Clone, Debug, Default)]
+pub struct InputSummary {
+    /// What the source says.
+    pub report: InputReport,
+    /// Frames that could not be used, by reason.
+    pub decode_errors: BTreeMap<&'static str, u64>,
+}
+
+/// A host with evidence, and what else is known of it.
+#[derive(Clone, Debug)]
+pub struct HostReport {
+    /// Its score and evidence.
+    pub score: HostScore,
+    /// Whether it is ours.
+    pub internal: bool,
+    /// When it was first seen.
+    pub first_seen: Timestamp,
+    /// When it was last seen.
+    pub last_seen: Timestamp,
+    /// What it is, as far as its behaviour tells, sorted.
+    pub roles: Vec<&'static str>,
+    /// Connections that it opened.
+    pub connections: u64,
+    /// Connections that it had opened when its first alert did.
+    pub connections_to_alert: Option<u64>,
+    /// Evidence that the allowlist hid.
+    pub hidden: Vec<Hidden>,
+}
+
+/// One host infected another.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Infection {
+    /// Who.
+    pub from: IpAddr,
+    /// Whom.
+    pub to: IpAddr,
+    /// When.
+    pub at: Timestamp,
+    /// How sure, 0 to 1.
+    pub confidence: f64,
+    /// Distance of `to` from patient zero.
+    pub generation: u32,
+    /// Over which service, where known.
+    pub service: Option<Service>,
+}
+
+/// A tree of infections.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Incident {
+    /// Stable across updates.
+    pub id: String,
+    /// Hosts that nobody here infected.
+    pub patient_zero: Vec<IpAddr>,
+    /// Hosts infected, patient zero among them.
+    pub hosts: u64,
+    /// Depth of the tree.
+    pub generations: u32,
+    /// Mean number of hosts that an infected host infects.
+    pub reproduction_number: f64,
+}

@@ -1,0 +1,369 @@
+//! Recognises a packet that was captured twice, so that nothing is counted twice.
+//!
+//! Two mirror ports see a packet that crosses both; one port that is mirrored in both directions, and a
+//! router between two mirrored networks, show it on the way in and on the way out. The copies come
+//! within milliseconds, perhaps with another VLAN tag and other MAC addresses, with a lower TTL and so
+//! another header checksum, perhaps with another traffic class. What stays is compared: addresses,
+//! identification, fragment offset, protocol, length, and every captured byte after the IP header, as
+//! one keyed 64-bit digest. (Hashing all of it rather than a part leaves nobody a place to hide
+//! different content behind a packet that only looks alike. IP options are left out: routers write in
+//! them.)
+//!
+//! Senders repeat themselves too, and such packets must not vanish. Which repetitions can be told from
+//! copies?
+//!
+//! * With an identification (IPv4), a copy has the same and a repetition the next one, since senders
+//!   must not repeat it soon (RFC 6864, 4.1, RFC 791, 3.2). Equal packets are one. Identifications
+//!   that tools and stacks put into every packet do not count as one (see [`CONSTANT`]).
+//! * TCP segments that occupy sequence numbers (SYN, FIN or data) are retransmitted after 200 ms or so
+//!   (RFC 6298, 2.4 asks for a second; Linux takes 200 ms). An earlier one, after a loss that the peer reported, is
+//!   taken for a copy; it carries nothing new. Equal segments are one.
+//! * Everything else is anonymous: IPv6 and constant identifications without such a TCP segment, so UDP
+//!   requests, pure acknowledgements, resets, pings, and what is not IP, such as ARP. On one interface it
+//!   is never a copy. Several interfaces are counted against each other: the n-th such packet on
+//!   one interface is a copy if another one has shown n of them already.
+//!
+//! Copies further apart than the window, cut to different lengths by the mirrors, or translated (NAT,
+//! proxies) are not recognised.
+
+use std::collections::VecDeque;
+use std::hash::{BuildHasher, Hasher};
+use std::time::Duration;
+
+use hashbrown::HashTable;
+
+use crate::time::Timestamp;
+
+/// How far apart the copies of a packet may be: the delays of switches, and of the queues of two
+/// capture interfaces, stay within it, retransmission timers do not.
+pub const WINDOW: Duration = Duration::from_millis(10);
+
+/// Packets that are remembered: a window of 1.6 million packets a second. The oldest goes first.
+const CAPACITY: usize = 1 << 14;
+
+/// Interfaces on which one anonymous packet is counted; on further ones it is never a copy.
+const INTERFACES: usize = 4;
+
+/// The packets of the last moments.
+///
+/// Takes about 650 KiB in all: 32 bytes a packet for 16,384 packets and their index.
+#[derive(Debug)]
+pub struct Duplicates {
+    window: Duration,
+    /// Keyed at random, for senders must not choose what collides; no answer depends on the key.
+    key: foldhash::quality::RandomState,
+    /// In order of arrival, the oldest first.
+    recent: VecDeque<Sighting>,
+    /// How many sightings were forgotten, in steps of one, so `position - forgotten` is its place.
+    forgotten: u32,
+    /// Positions of `recent` by digest.
+    index: HashTable<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Sighting {
+    digest: u64,
+    ts: Timestamp,
+    counts: [Count; INTERFACES],
+}
+
+/// How often an interface has shown the packet; unused with a count of zero.
+#[derive(Clone, Copy, Debug, Default)]
+struct Count {
+    interface: u16,
+    packets: u16,
+}
+
+/// Whether equal packets must be one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Identity {
+    Unique,
+    Anonymous,
+}
+
+impl Default for Duplicates {
+    fn default() -> Self {
+        Self::new(WINDOW)
+    }
+}
+
+impl Duplicates {
+    /// Remembers packets for `window` of packet time.
+    pub fn new(window: Duration) -> Self {
+        Self {
+            window,
+            key: foldhash::quality::RandomState::default(),
+            recent: VecDeque::with_capacity(CAPACITY),
+            forgotten: 0,
+            index: HashTable::with_capacity(CAPACITY),
+        }
+    }
+
+    /// Whether this packet was seen before; a packet that was not is remembered.
+    ///
+    /// `network` begins with the network-layer header, whatever link layers and tags came before it; what
+    /// follows an IP packet as padding is left out of account. Times must not run backwards.
+    pub fn is_duplicate(&mut self, ts: Timestamp, interface: u16, network: &[u8]) -> bool {
+        self.forget_before(ts);
+        let (digest, identity) = summarise(network, &self.key);
+        let (recent, forgotten) = (&mut self.recent, self.forgotten);
+        let place = |position: u32| position.wrapping_sub(forgotten) as usize;
+        let found = self.index.find(digest, |&position| {
+            recent.get(place(position)).is_some_and(|sighting| sighting.digest == digest)
+        });
+        if let Some(&position) = found {
+            return match (identity, recent.get_mut(place(position))) {
+                (Identity::Unique, _) => true,
+                (Identity::Anonymous, Some(sighting)) => sighting.has_shown_elsewhere(interface),
+                (Identity::Anonymous, None) => false,
+            };
+        }
+        let mut counts = [Count::default(); INTERFACES];
+        if let Some(first) = counts.first_mut() {
+            *first = Count { interface, packets: 1 };
+        }
+        let position = forgotten.wrapping_add(recent.len() as u32);
+        recent.push_back(Sighting { digest, ts, counts });
+        self.index.insert_unique(digest, position, |&position| {
+            recent.get(place(position)).map_or(0, |sighting| sighting.digest)
+        });
+        false
+    }
+
+    /// Forgets what is out of the window, and the oldest if there is no room.
+    fn forget_before(&mut self, ts: Timestamp) {
+        while let Some(oldest) = self.recent.front() {
+            if self.recent.len() < CAPACITY && ts.since(oldest.ts) <= self.window {
+                return;
+            }
+            let (digest, position) = (oldest.digest, self.forgotten);
+            if let Ok(entry) = self.index.find_entry(digest, |&other| other == position) {
+                entry.remove();
+            }
+            self.recent.pop_front();
+            self.forgotten = self.forgotten.wrapping_add(1);
+        }
+    }
+}
+
+impl Sighting {
+    /// Counts the packet on `interface`; true if another one has shown as many.
+    fn has_shown_elsewhere(&mut self, interface: u16) -> bool {
+        let most = self.counts.iter().map(|count| count.packets).max().unwrap_or(0);
+        let counted =
+            self.counts.iter_mut().find(|count| count.packets == 0 || count.interface == interface);
+        let Some(counted) = counted else { return false };
+        counted.interface = interface;
+        counted.packets = counted.packets.saturating_add(1);
+        counted.packets <= most
+    }
+}
+
+/// Digests what copies of a packet have in common, and says whether equal digests mean one packet.
+fn summarise(network: &[u8], key: &impl BuildHasher) -> (u64, Identity) {
+    let mut hasher = key.build_hasher();
+    let identity = match network.first().map(|byte| byte >> 4) {
+        Some(4) => ipv4(network, &mut hasher),
+        Some(6) => ipv6(network, &mut hasher),
+        _ => None,
+    };
+    let identity = identity.unwrap_or_else(|| {
+        hasher.write(network);
+        Identity::Anonymous
+    });
+    (hasher.finish(), identity)
+}
+
+/// RFC 791, 3.1.
+fn ipv4(network: &[u8], hasher: &mut impl Hasher) -> Option<Identity> {
+    let (&header, _) = network.split_first_chunk::<20>()?;
+    let [first, _, l0, l1, i0, i1, f0, f1, _, protocol, _, _, addresses @ ..] = header;
+    let header_length = usize::from(first & 0x0f) * 4;
+    let total = usize::from(u16::from_be_bytes([l0, l1]));
+    // Offloading leaves a total length of zero.
+    let end = if total < header_length { network.len() } else { total.min(network.len()) };
+    let payload = network.get(header_length.max(20)..end)?;
+    hasher.write_u64(u64::from_be_bytes(addresses));
+    hasher.write_u64(u64::from_be_bytes([l0, l1, i0, i1, f0, f1, protocol, 4]));
+    hasher.write(payload);
+    let is_first_fragment = (f0 & 0x1f, f1) == (0, 0);
+    let has_identification = !CONSTANT.contains(&u16::from_be_bytes([i0, i1]));
+    let is_unique =
+        has_identification || is_first_fragment && protocol == TCP && occupies_sequence(payload);
+    Some(if is_unique { Identity::Unique } else { Identity::Anonymous })
+}
+
+/// RFC 8200, 3.
+fn ipv6(network: &[u8], hasher: &mut impl Hasher) -> Option<Identity> {
+    let (&header, rest) = network.split_first_chunk::<40>()?;
+    let [_, _, _, _, l0, l1, next, _, addresses @ ..] = header;
+    let length = usize::from(u16::from_be_bytes([l0, l1]));
+    // Jumbograms and offloading leave a length of zero.
+    let payload = if length == 0 { rest } else { rest.get(..length).unwrap_or(rest) };
+    hasher.write(&addresses);
+    hasher.write_u64(u64::from_be_bytes([l0, l1, next, 6, 0, 0, 0, 0]));
+    hasher.write(payload);
+    let is_unique = next == TCP && occupies_sequence(payload);
+    Some(if is_unique { Identity::Unique } else { Identity::Anonymous })
+}
+
+const TCP: u8 = 6;
+
+/// Identifications that say nothing: zero of packets that are not to be fragmented (Linux), one of
+/// scapy, 54321 of ZMap.
+const CONSTANT: [u16; 3] = [0, 1, 54_321];
+
+/// Whether a TCP segment carries a SYN, a FIN or data (RFC 9293, 3.1).
+fn occupies_sequence(segment: &[u8]) -> bool {
+    let Some(&[.., offset, flags]) = segment.first_chunk::<14>() else { return false };
+    const FIN_OR_SYN: u8 = 0x03;
+    const RESET: u8 = 0x04;
+    let header_length = usize::from(offset >> 4) * 4;
+    flags & RESET == 0 && (flags & FIN_OR_SYN != 0 || segment.len() > header_length)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An IPv4 packet with a TTL and an identification.
+    fn ipv4(identification: u16, ttl: u8, protocol: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x45, 0, 0, 0, 0, 0, 0x40, 0, ttl, protocol, ttl, ttl];
+        packet.extend([192, 0, 2, 1, 192, 0, 2, 2]);
+        packet[2..4].copy_from_slice(&(20 + payload.len() as u16).to_be_bytes());
+        packet[4..6].copy_from_slice(&identification.to_be_bytes());
+        packet.extend(payload);
+        packet
+    }
+
+    fn tcp(sequence: u8, flags: u8, data: &[u8]) -> Vec<u8> {
+        let mut segment = vec![0, 80, 4, 0, 0, 0, 0, sequence, 0, 0, 0, 9, 0x50, flags];
+        segment.extend([1, 0, 0, 0, 0, 0]);
+        segment.extend(data);
+        segment
+    }
+
+    fn ipv6(hop_limit: u8, next: u8, payload: &[u8]) -> Vec<u8> {
+        let mut packet = vec![0x60, 0, 0, 0, 0, payload.len() as u8, next, hop_limit];
+        packet.extend([7; 32]);
+        packet.extend(payload);
+        packet
+    }
+
+    fn micros(micros: i64) -> Timestamp {
+        Timestamp::from_nanos(micros * 1000)
+    }
+
+    #[test]
+    fn a_copy_behind_a_router_and_with_padding_is_recognised() {
+        let mut duplicates = Duplicates::default();
+        let mut routed = ipv4(77, 63, 17, b"request");
+        routed[1] = 0xb8;
+        routed.extend([0; 20]);
+
+        assert!(!duplicates.is_duplicate(micros(0), 0, &ipv4(77, 64, 17, b"request")));
+        assert!(duplicates.is_duplicate(micros(30), 0, &routed));
+        assert!(duplicates.is_duplicate(micros(60), 1, &ipv4(77, 62, 17, b"request")));
+    }
+
+    #[test]
+    fn what_differs_where_copies_do_not_is_another_packet() {
+        let mut duplicates = Duplicates::default();
+        let mut other_fragment = ipv4(77, 64, 17, b"request");
+        other_fragment[7] = 9;
+
+        for packet in [
+            ipv4(77, 64, 17, b"request"),
+            ipv4(78, 64, 17, b"request"),
+            ipv4(77, 64, 6, b"request"),
+            ipv4(77, 64, 17, b"requesT"),
+            ipv4(77, 64, 17, b"request "),
+            other_fragment,
+        ] {
+            assert!(!duplicates.is_duplicate(micros(0), 0, &packet));
+        }
+    }
+
+    #[test]
+    fn a_copy_that_comes_too_late_is_a_packet_of_its_own() {
+        let mut duplicates = Duplicates::default();
+        let packet = ipv4(77, 64, 17, b"request");
+
+        assert!(!duplicates.is_duplicate(micros(0), 0, &packet));
+        assert!(duplicates.is_duplicate(micros(10_000), 0, &packet));
+        assert!(!duplicates.is_duplicate(micros(10_001), 0, &packet));
+    }
+
+    #[test]
+    fn a_segment_with_data_is_one_even_without_identification() {
+        let mut duplicates = Duplicates::default();
+
+        for segment in [tcp(1, 0x10, b"data"), tcp(1, 0x02, b""), tcp(2, 0x11, b"")] {
+            assert!(!duplicates.is_duplicate(micros(0), 0, &ipv6(64, 6, &segment)));
+            assert!(duplicates.is_duplicate(micros(5), 0, &ipv6(63, 6, &segment)));
+            assert!(!duplicates.is_duplicate(micros(5), 0, &ipv4(0, 64, 6, &segment)));
+            assert!(duplicates.is_duplicate(micros(9), 0, &ipv4(0, 63, 6, &segment)));
+        }
+    }
+
+    #[test]
+    fn keeps_what_senders_repeat_without_a_mark() {
+        let mut duplicates = Duplicates::default();
+        let arp = [0, 1, 8, 0, 6, 4, 0, 1, 2, 2, 2, 2, 2, 2, 192, 0, 2, 1];
+
+        for packet in [
+            ipv4(0, 64, 17, b"request"),
+            ipv4(1, 64, 17, b"request"),
+            ipv6(64, 17, b"request"),
+            ipv6(64, 6, &tcp(1, 0x10, b"")),
+            ipv6(64, 6, &tcp(1, 0x14, b"")),
+            arp.to_vec(),
+            Vec::new(),
+        ] {
+            for _ in 0..3 {
+                assert!(!duplicates.is_duplicate(micros(0), 0, &packet));
+            }
+        }
+    }
+
+    #[test]
+    fn counts_unmarked_packets_of_two_taps_against_each_other() {
+        let mut duplicates = Duplicates::default();
+        let packet = ipv4(0, 64, 17, b"request");
+
+        let answers: Vec<bool> = [0, 0, 1, 1, 1, 0, 2, 0]
+            .into_iter()
+            .map(|interface| duplicates.is_duplicate(micros(1), interface, &packet))
+            .collect();
+
+        // Three of tap 0 and three of tap 1 are three, the seventh is a third tap's copy of the first.
+        assert_eq!(answers, [false, false, true, true, false, true, true, false]);
+    }
+
+    #[test]
+    fn remembers_a_bounded_number_of_packets_the_latest() {
+        let mut duplicates = Duplicates::default();
+        let packet = |n: u32| ipv4(7, 64, 17, &n.to_be_bytes());
+        let many = 3 * CAPACITY as u32;
+
+        for n in 0..many {
+            assert!(!duplicates.is_duplicate(micros(0), 0, &packet(n)));
+        }
+
+        assert_eq!(duplicates.recent.len(), CAPACITY);
+        assert_eq!(duplicates.index.len(), CAPACITY);
+        assert!(duplicates.is_duplicate(micros(0), 0, &packet(many - CAPACITY as u32 + 1)));
+        assert!(!duplicates.is_duplicate(micros(0), 0, &packet(0)));
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn takes_any_bytes(packets in proptest::collection::vec(
+            proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64), 0..20)) {
+            let mut duplicates = Duplicates::default();
+            for packet in packets {
+                duplicates.is_duplicate(micros(0), 0, &packet);
+            }
+        }
+    }
+}
