@@ -53,13 +53,14 @@ impl Lab {
         lab.ip("sw", "link add br0 type bridge");
         lab.ip("sw", "link set br0 up");
         lab.host("gw", "10.77.0.1");
-        // Nothing lies behind the dummy: what is sent to the second subnet, but to these few
-        // addresses, goes unanswered, as in a real network behind a router.
-        lab.ip("gw", "link add far type dummy");
+        // Behind `far` nobody listens, and nobody is asked for a hardware address: what is sent to
+        // the second subnet, but to these few addresses, goes unanswered without an error.
+        lab.ip("gw", "link add far type veth peer name nowhere");
+        lab.ip("gw", "link set far arp off up");
+        lab.ip("gw", "link set nowhere up");
         for n in [1, 2, 3, 4] {
             lab.ip("gw", &format!("address add 10.78.0.{n}/24 dev far"));
         }
-        lab.ip("gw", "link set far up");
         lab.shell("gw", "echo 1 > /proc/sys/net/ipv4/ip_forward");
         lab
     }

@@ -64,13 +64,13 @@ pub(crate) const ATTACKERS: [Attacker; 7] = [
     Attacker {
         name: "slow",
         address: "10.77.0.106",
-        line: "nmap -sS -n -Pn --max-retries 0 --scan-delay 1s -p 445 10.78.0.0/26",
+        line: "nmap -sS -n -Pn --max-retries 0 --scan-delay 1s --max-hostgroup 1 -p 445 10.78.0.0/27",
         detector: "scan.",
     },
     Attacker {
         name: "guess",
         address: "10.77.0.107",
-        line: "hydra -I -l root -P {words} -t 4 ssh://10.77.0.22",
+        line: "hydra -I -l root -P {words} -t 8 ssh://10.77.0.22",
         detector: "auth.bruteforce",
     },
 ];
@@ -85,7 +85,7 @@ pub(crate) fn open_servers(lab: &mut Lab, folder: &Path) {
     for (name, address) in [("web1", "10.77.0.11"), ("web2", "10.77.0.12"), ("web3", "10.77.0.13")]
     {
         lab.host(name, address);
-        let quiet = format!("exec python3 -m http.server 80 --directory {site} 2>/dev/null");
+        let quiet = format!("exec python3 -m http.server 80 --directory {site} >/dev/null 2>&1");
         lab.serve_shell(name, &quiet);
     }
     lab.host("dns", "10.77.0.10");
@@ -109,7 +109,7 @@ fn open_sshd(lab: &mut Lab, folder: &Path) {
     let config = folder.join("sshd_config");
     let text = format!(
         "HostKey {}\nPidFile none\nUsePAM no\nPasswordAuthentication yes\nPermitRootLogin yes\n\
-         MaxStartups 100\nUseDNS no\nLogLevel QUIET\n",
+         MaxAuthTries 3\nMaxStartups 100\nUseDNS no\nLogLevel QUIET\n",
         key.display()
     );
     std::fs::write(&config, text).unwrap();
@@ -133,7 +133,7 @@ pub(crate) fn let_good_user_work(lab: &mut Lab, folder: &Path) {
          get() {{ curl --silent --max-time 10 --output /dev/null \"$@\"; }}\n\
          get http://web1.lab.test:8080/\n\
          while :; do\n\
-         get http://web1.lab.test/ http://web2.lab.test/ http://web3.lab.test/\n\
+         for site in web1 web2 web3; do get http://$site.lab.test/; done\n\
          get http://web2.lab.test/large.bin\n\
          get http://web1.lab.test/missing\n\
          get http://typo.lab.test/\n\
@@ -148,7 +148,7 @@ pub(crate) fn let_good_user_work(lab: &mut Lab, folder: &Path) {
 pub(crate) fn unleash(lab: &mut Lab, attacker: &Attacker, folder: &Path) -> Child {
     let words = folder.join("words.txt");
     if !words.exists() {
-        let guesses: String = (0..80).map(|n| format!("Password{n}!\n")).collect();
+        let guesses: String = (0..100).map(|n| format!("Password{n}!\n")).collect();
         std::fs::write(&words, guesses).unwrap();
     }
     lab.host(attacker.name, attacker.address);
