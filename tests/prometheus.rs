@@ -80,7 +80,7 @@ fn publish(board: &Published, n: u64) {
 }
 
 #[test]
-fn the_metrics_page_is_clean() {
+fn the_metrics_page_is_clean_and_documented() {
     if !present(&["promtool"]) {
         return;
     }
@@ -108,6 +108,10 @@ fn the_metrics_page_is_clean() {
     promtool.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
     let checked = promtool.wait_with_output().unwrap();
 
+    let manual = std::fs::read_to_string(Path::new(ROOT).join("docs/operations.md")).unwrap();
+    for name in page.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next()) {
+        assert!(manual.contains(&format!("`{name}`")), "{name} is not in docs/operations.md");
+    }
     assert!(page.contains("wormwatch_alerts_total{kind=\"worm\",severity=\"critical\"} 1\n"));
     assert!(checked.status.success() && said(&checked).is_empty(), "{}", said(&checked));
 }
