@@ -70,7 +70,7 @@ impl Engine for LiveEngine {
         let Wiring { published, commands, alerts } = wiring;
         let stop = source.stop_handle();
         let mut observer =
-            Publisher { published, alerts, budgets: Budgets::of(&config), full: None };
+            Publisher { published, alerts, budgets: Budgets::of(&config), full: None, lag: (0, None) };
         let mut commands = || match commands.try_recv() {
             Ok(Command::Reload(config)) => Some(pipeline::Command::Reload(config)),
             // Without a daemon there is nobody to go on for.
@@ -108,6 +108,8 @@ struct Publisher {
     budgets: Budgets,
     /// When all hosts were published last.
     full: Option<Timestamp>,
+    /// Packets at the last look, and how late the latest of them was then.
+    lag: (u64, Option<Duration>),
 }
 
 impl Observer for Publisher {
@@ -131,6 +133,9 @@ impl Observer for Publisher {
         } else {
             let touched = view.touched.iter().filter_map(|host| analysis.scores().get(*host));
             self.published.update_hosts(touched.map(|host| view_of(analysis, host)));
+        }
+        if let (Some(at), true) = (view.intake.last_packet, view.intake.packets > self.lag.0) {
+            self.lag = (view.intake.packets, Some(wall_time().since(at)));
         }
         self.published.update_stats(self.stats(&view));
     }
@@ -183,7 +188,7 @@ impl Publisher {
             tables: self.tables(view),
             queues: Vec::new(),
             last_packet: intake.last_packet,
-            capture_lag: intake.last_packet.map(|at| wall_time().since(at)),
+            capture_lag: self.lag.1,
             one_way: inventory.visibility().warning().is_some(),
         }
     }
