@@ -139,7 +139,6 @@ impl<'a> Report<'a> {
         page += &self.columns(&FOUND);
         page.push('\n');
         page += &self.columns(&COST);
-        page.push('\n');
         for (what, count) in [
             ("malicious", self.all.benign_with_malicious),
             ("suspicious", self.all.benign_with_suspicious),
@@ -148,11 +147,12 @@ impl<'a> Report<'a> {
             if of > 0 {
                 let percent = 100.0 * count as f64 / of as f64;
                 page += &format!(
-                    "benign captures with a {what} host{}: {count} of {of} ({percent:.1} %)\n",
+                    "\nbenign captures with a {what} host{}: {count} of {of} ({percent:.1} %)",
                     if what == "suspicious" { " or worse" } else { "" },
                 );
             }
         }
+        page.push('\n');
         let lists = [
             ("missed", &self.misses),
             ("suspicious only", &self.weak),

@@ -15,27 +15,42 @@ pub(super) fn execute(
     engine: &dyn Engine,
     out: &mut dyn Write,
 ) -> Result<Status, Error> {
-    let explanation = match &args.api {
-        Some(url) => Some(ask(url, args)?),
+    let answer = match &args.api {
+        Some(url) => Answer::Held(ask(url, args)?),
         None => analyse(args, engine)?,
     };
-    let text = match (explanation, args.json) {
-        (Some(explanation), true) => {
+    let text = match (answer, args.json) {
+        (Answer::Held(explanation), true) => {
             serde_json::to_string_pretty(&explanation).map_err(Error::Answer)? + "\n"
         }
-        (Some(explanation), false) => on_lines(&explanation),
-        (None, true) => "null\n".to_owned(),
-        (None, false) => {
-            let prior = tuned(&args.tuning)?.score.prior;
-            let score = posterior(prior);
-            format!(
-                "{}: nothing is held against it; its score is the prior's, {score:.1} of 100\n",
-                args.host
-            )
+        (Answer::Held(explanation), false) => on_lines(&explanation),
+        (Answer::Nothing { .. }, true) => "null\n".to_owned(),
+        (Answer::Nothing { score, hidden }, false) => {
+            let host = args.host;
+            let mut text = format!(
+                "{host}: nothing is held against it; its score is the prior's, {score:.1} of 100\n"
+            );
+            for entry in hidden {
+                text += &format!("not counted: what {entry} hides\n");
+            }
+            text
         }
     };
     emit(out, &text)?;
     Ok(Status::Done)
+}
+
+/// What there is against a host.
+enum Answer {
+    /// Something, taken apart.
+    Held(Explanation),
+    /// Nothing that counts.
+    Nothing {
+        /// The score of the prior, 0 to 100.
+        score: f64,
+        /// The entries of the allowlist that hid something.
+        hidden: Vec<String>,
+    },
 }
 
 fn on_lines(explanation: &Explanation) -> String {
@@ -52,7 +67,7 @@ fn ask(url: &str, args: &ExplainArgs) -> Result<Explanation, Error> {
 }
 
 /// Explains the host as of its last evidence, which is what it is accused of.
-fn analyse(args: &ExplainArgs, engine: &dyn Engine) -> Result<Option<Explanation>, Error> {
+fn analyse(args: &ExplainArgs, engine: &dyn Engine) -> Result<Answer, Error> {
     let config = tuned(&args.tuning)?;
     let bar = Bar::over(&args.inputs);
     let request = Replay {
@@ -63,8 +78,12 @@ fn analyse(args: &ExplainArgs, engine: &dyn Engine) -> Result<Option<Explanation
     };
     let summary = engine.replay(&config, &request).map_err(Error::Replay)?;
     bar.clear();
-    Ok(summary.host(args.host).map(|report| {
+    if let Some(report) = summary.host(args.host) {
         let at = report.score.last_evidence;
-        Explanation::new(&report.score, &config.score, at, &report.hidden)
-    }))
+        let explanation = Explanation::new(&report.score, &config.score, at, &report.hidden);
+        return Ok(Answer::Held(explanation));
+    }
+    let hiding = summary.allowed.iter().filter(|allow| allow.hosts.contains(&args.host));
+    let hidden = hiding.map(|a| format!("allow entry {} ({})", a.entry, clean(&a.reason)));
+    Ok(Answer::Nothing { score: posterior(config.score.prior), hidden: hidden.collect() })
 }

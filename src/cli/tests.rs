@@ -280,6 +280,13 @@ fn explain_of_an_innocent_gives_the_prior() {
     assert!(page.contains("0.2 of 100"), "{page}");
 }
 
+#[test]
+fn explain_says_what_the_allowlist_keeps_out() {
+    let (_, page) = type_in(&["explain", "10.0.0.77", "x"], &Canned(Ok(outbreak())));
+
+    assert!(page.contains("not counted: what allow entry 1 (our scanner) hides"), "{page}");
+}
+
 /// Nobody reads: `wormwatch replay x | head -0`.
 struct Gone;
 

@@ -5,13 +5,19 @@ mod file;
 mod network;
 pub mod units;
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::daemon::LogSettings;
+use crate::decode::DecodeConfig;
+use crate::detect::DetectConfig;
+use crate::flow::FlowConfig;
 use crate::incident::AlertConfig;
+use crate::inventory::InventoryConfig;
 use crate::score::{AllowEntry, ScoreConfig};
+use crate::source::live::LiveConfig;
+use crate::web::WebSettings;
 
 pub use error::ConfigError;
 pub use file::EXAMPLE;
@@ -29,25 +35,43 @@ pub struct Config {
     pub sensor: SensorConfig,
     /// `[network]`: what is ours.
     pub network: NetworkConfig,
+    /// `[capture]`: which interfaces the daemon listens on.
+    pub capture: LiveConfig,
+    /// `[decode]`: what decoding may hold.
+    pub decode: DecodeConfig,
+    /// `[flow]`: how connections are tracked.
+    pub flow: FlowConfig,
+    /// `[inventory]`: what is learned of hosts.
+    pub inventory: InventoryConfig,
+    /// `[detect.<id>]`: when each detector speaks.
+    pub detect: DetectConfig,
     /// `[score]`: how evidence adds up.
     pub score: ScoreConfig,
     /// `[alerts]`: when somebody is told.
     pub alerts: AlertConfig,
     /// `[web]`: the HTTP door.
-    pub web: WebConfig,
+    pub web: WebSettings,
     /// `[log]`: what the daemon says of itself.
-    pub log: LogConfig,
+    pub log: LogSettings,
     /// `[[allow]]`: what is known and wanted.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub allow: Vec<AllowEntry>,
 }
 
 /// `[sensor]`: who is watching.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct SensorConfig {
     /// The sensor's name, which every alert carries; empty for none.
     pub name: String,
+    /// Threads that track connections; 1 does everything on one thread.
+    pub threads: usize,
+}
+
+impl Default for SensorConfig {
+    fn default() -> Self {
+        Self { name: String::new(), threads: 1 }
+    }
 }
 
 impl SensorConfig {
@@ -55,46 +79,6 @@ impl SensorConfig {
     pub fn name(&self) -> Option<&str> {
         (!self.name.is_empty()).then_some(self.name.as_str())
     }
-}
-
-/// `[web]`: the HTTP door, for metrics, health and the host board.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct WebConfig {
-    /// Address and port to listen on.
-    pub listen: SocketAddr,
-}
-
-impl Default for WebConfig {
-    fn default() -> Self {
-        Self { listen: SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 9477) }
-    }
-}
-
-/// `[log]`: what the daemon says of itself, on standard error.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct LogConfig {
-    /// What is worth saying, as `tracing` filters are written: `info`, `wormwatch=debug,warn`.
-    pub filter: String,
-    /// How a line looks.
-    pub format: LogFormat,
-}
-
-impl Default for LogConfig {
-    fn default() -> Self {
-        Self { filter: "info".to_owned(), format: LogFormat::Text }
-    }
-}
-
-/// How a line of the log looks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum LogFormat {
-    /// For people.
-    Text,
-    /// One JSON object a line.
-    Json,
 }
 
 impl Config {

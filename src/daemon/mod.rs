@@ -236,6 +236,8 @@ mod tests {
             peers_total: 0,
             targets: "external".to_owned(),
             community_ids: Vec::new(),
+            incident: None,
+            sensor: None,
             summary: String::new(),
             evidence: Vec::new(),
         }

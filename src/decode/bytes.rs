@@ -1,19 +1,25 @@
-//! Bytes off the wire, read front to back; the end is never passed.
+//! Reading big-endian fields from bytes that an attacker chose: absent, never out of bounds.
 
-/// Big-endian 16 bits at `at`.
+/// The 16-bit number at `at`.
 #[inline]
-pub(super) fn be16(data: &[u8], at: usize) -> Option<u16> {
-    data.get(at..)?.first_chunk().map(|bytes| u16::from_be_bytes(*bytes))
+pub(super) fn be16(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// Big-endian 32 bits at `at`.
+/// The 32-bit number at `at`.
 #[inline]
-pub(super) fn be32(data: &[u8], at: usize) -> Option<u32> {
-    data.get(at..)?.first_chunk().map(|bytes| u32::from_be_bytes(*bytes))
+pub(super) fn be32(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_be_bytes(*bytes.get(at..)?.first_chunk()?))
 }
 
-/// What lies behind the first `len` bytes, which must be there.
+/// A slice's length as a 32-bit number; frames are far smaller than 4 GiB.
 #[inline]
-pub(super) fn behind(data: &[u8], len: usize) -> Option<&[u8]> {
-    data.get(len..)
+pub(super) fn len32(bytes: &[u8]) -> u32 {
+    u32::try_from(bytes.len()).unwrap_or(u32::MAX)
+}
+
+/// Takes the first `len` bytes, or what was captured of them.
+#[inline]
+pub(super) fn at_most(bytes: &[u8], len: usize) -> &[u8] {
+    bytes.get(..len).unwrap_or(bytes)
 }

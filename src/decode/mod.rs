@@ -1,182 +1,34 @@
 //! From a frame to the one innermost packet that matters: link layers, tunnels, IP, transport.
 
+mod arp;
 mod bytes;
-mod fragments;
+mod config;
+mod datagram;
+mod decoder;
+mod fragment;
+mod gre;
+mod icmp;
 mod ip;
 mod link;
+mod oddity;
 mod skip;
 mod transport;
-mod tunnels;
+mod tunnel;
+
+#[cfg(test)]
+mod frames;
 
 use std::net::IpAddr;
 
-use crate::net::MacAddr;
-use crate::source::Frame;
-use crate::time::Timestamp;
-
-pub use fragments::DecodeConfig;
+pub use config::DecodeConfig;
+pub use decoder::Decoder;
+pub use fragment::FragmentStats;
+pub use link::Linked;
+pub use oddity::{Oddities, Oddity};
 pub use skip::Skip;
 
-use fragments::{Progress, Reassembler};
-use link::Layer;
-
-/// Layers that are taken off one frame, at most: a tunnel in a tunnel over MPLS in VLANs is ten.
-const DEPTH: usize = 24;
-
-/// What the outer layers say of the packet inside.
-#[derive(Clone, Copy, Debug, Default)]
-struct Context {
-    macs: Option<(MacAddr, MacAddr)>,
-    vlan: Option<u16>,
-    tunnel: Option<Tunnel>,
-}
-
-/// A frame without its link layer.
-#[derive(Clone, Copy, Debug)]
-pub struct Network<'a> {
-    context: Context,
-    layer: Layer,
-    data: &'a [u8],
-}
-
-impl<'a> Network<'a> {
-    /// The IP packet, as far as it was captured; `None` for ARP.
-    pub fn ip(&self) -> Option<&'a [u8]> {
-        (self.layer == Layer::Ip).then_some(self.data)
-    }
-}
-
-/// Something odd that decoding came across, in Zeek's words where it has some.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Oddity {
-    /// What is odd.
-    pub name: &'static str,
-    /// Who sent it.
-    pub src: IpAddr,
-    /// To whom.
-    pub dst: IpAddr,
-}
-
-/// Turns frames into packets; keeps fragments until their packets are whole.
-#[derive(Debug)]
-pub struct Decoder {
-    reassembler: Reassembler,
-    assembled: Vec<u8>,
-    oddity: Option<Oddity>,
-}
-
-impl Decoder {
-    /// A decoder that holds nothing.
-    pub fn new(config: &DecodeConfig) -> Self {
-        Self { reassembler: Reassembler::new(config), assembled: Vec::new(), oddity: None }
-    }
-
-    /// Takes the link layers off.
-    ///
-    /// # Errors
-    /// Why there is no IP or ARP below them.
-    #[inline]
-    pub fn link<'a>(&mut self, frame: &Frame<'a>) -> Result<Network<'a>, Skip> {
-        self.oddity = None;
-        let mut context = Context::default();
-        let (layer, data) = descend(Layer::Link(frame.link), frame.data, &mut context)?;
-        Ok(Network { context, layer, data })
-    }
-
-    /// Goes from the network layer to the innermost packet.
-    ///
-    /// # Errors
-    /// Why there is none, or not yet.
-    #[inline]
-    pub fn packet<'a>(
-        &'a mut self,
-        frame: &Frame<'a>,
-        network: Network<'a>,
-    ) -> Result<Packet<'a>, Skip> {
-        let Network { mut context, mut layer, mut data } = network;
-        let mut assembled = Some(&mut self.assembled);
-        for _ in 0..DEPTH {
-            if layer == Layer::Arp {
-                return Ok(Packet::new(frame, context, Body::Arp(arp(data)?)));
-            }
-            let mut ip = ip::parse(data)?;
-            if let Some(part) = ip.fragment {
-                let (progress, overlaps) = self.reassembler.add(frame.ts, &ip, part);
-                if overlaps {
-                    let (src, dst) = (ip.src, ip.dst);
-                    self.oddity = Some(Oddity { name: "fragment_inconsistency", src, dst });
-                }
-                let whole = match progress {
-                    Progress::Held => return Err(Skip::FragmentHeld),
-                    Progress::Bad => return Err(Skip::BadFragment),
-                    Progress::Whole(whole) => whole,
-                };
-                // Fragments inside a packet that was itself in fragments: one level is enough.
-                let store = assembled.take().ok_or(Skip::TooDeep)?;
-                *store = whole;
-                ip.len = ip.len.saturating_sub(ip.payload_len).saturating_add(store.len() as u32);
-                ip.payload_len = store.len() as u32;
-                ip.payload = store;
-            }
-            if let Some((tunnel, inner, rest)) = tunnels::open(&ip)? {
-                context.tunnel = Some(tunnel);
-                (layer, data) = descend(inner, rest, &mut Context::default())
-                    .map_err(|skip| if skip.is_error() { Skip::BadTunnel } else { skip })?;
-                continue;
-            }
-            let transport = transport::parse(&ip)?;
-            let (src, dst, ttl, ip_len) = (ip.src, ip.dst, ip.ttl, ip.len);
-            let body = Body::Ip(IpPacket { src, dst, ttl, ip_len, transport });
-            return Ok(Packet::new(frame, context, body));
-        }
-        Err(Skip::TooDeep)
-    }
-
-    /// What was odd in the frame that was decoded last.
-    #[inline]
-    pub const fn oddity(&self) -> Option<Oddity> {
-        self.oddity
-    }
-
-    /// Bytes that fragments hold.
-    pub const fn fragment_bytes(&self) -> usize {
-        self.reassembler.bytes()
-    }
-
-    /// Fragmented packets that were given up before they were whole.
-    pub const fn fragments_evicted(&self) -> u64 {
-        self.reassembler.evicted()
-    }
-}
-
-/// Takes layers off until IP or ARP.
-#[inline]
-fn descend<'a>(
-    mut layer: Layer,
-    mut data: &'a [u8],
-    context: &mut Context,
-) -> Result<(Layer, &'a [u8]), Skip> {
-    for _ in 0..DEPTH {
-        if matches!(layer, Layer::Ip | Layer::Arp) {
-            return Ok((layer, data));
-        }
-        (layer, data) = link::strip(layer, data, context)?;
-    }
-    Err(Skip::TooDeep)
-}
-
-fn arp(data: &[u8]) -> Result<Arp, Skip> {
-    let message: &[u8; 28] = data.first_chunk().ok_or(Skip::BadArp)?;
-    let [0, _, 8, 0, 6, 4, op0, op1, ends @ ..] = *message else { return Err(Skip::BadArp) };
-    let [h0, h1, h2, h3, h4, h5, s0, s1, s2, s3, t0, t1, t2, t3, t4, t5, d0, d1, d2, d3] = ends;
-    Ok(Arp {
-        operation: u16::from_be_bytes([op0, op1]),
-        sender_mac: MacAddr([h0, h1, h2, h3, h4, h5]),
-        sender: IpAddr::from([s0, s1, s2, s3]),
-        target_mac: MacAddr([t0, t1, t2, t3, t4, t5]),
-        target: IpAddr::from([d0, d1, d2, d3]),
-    })
-}
+use crate::net::MacAddr;
+use crate::time::Timestamp;
 
 /// A decoded packet: the innermost addresses and transport, payload borrowed from the frame.
 #[derive(Clone, Debug)]
@@ -185,7 +37,9 @@ pub struct Packet<'a> {
     pub ts: Timestamp,
     /// Which interface saw it.
     pub interface: u16,
-    /// Source and destination hardware address of the frame that carried it, where the link has them.
+    /// Source and destination hardware address of the innermost frame that carried it, where the
+    /// link has them. The destination is zero where only the source was recorded (Linux "any").
+    /// `None` inside tunnels of IP, whose ends are not the owners of the inner addresses.
     pub macs: Option<(MacAddr, MacAddr)>,
     /// The innermost VLAN identifier outside any tunnel.
     pub vlan: Option<u16>,
@@ -195,19 +49,13 @@ pub struct Packet<'a> {
     pub body: Body<'a>,
 }
 
-impl<'a> Packet<'a> {
-    fn new(frame: &Frame<'_>, context: Context, body: Body<'a>) -> Self {
-        let Context { macs, vlan, tunnel } = context;
-        Self { ts: frame.ts, interface: frame.interface, macs, vlan, tunnel, body }
-    }
-
-    /// The pair of addresses, smaller first, that decides which worker tracks it: both directions
-    /// of a connection have the same, and so has an ICMP error about it.
-    #[inline]
+impl Packet<'_> {
+    /// The two addresses that choose the flow worker, in order, so that both directions meet. An
+    /// ICMP error belongs where the connection is that it is about, so it gives the quoted packet's.
     pub fn shard_pair(&self) -> (IpAddr, IpAddr) {
         let (a, b) = match &self.body {
             Body::Arp(arp) => (arp.sender, arp.target),
-            Body::Ip(ip) => match &ip.transport {
+            Body::Ip(ip) => match ip.transport {
                 TransportHeader::Icmp(IcmpMessage { quoted: Some(quoted), .. }) => {
                     (quoted.src, quoted.dst)
                 }
@@ -238,7 +86,8 @@ pub enum Tunnel {
     Vxlan,
     /// GENEVE (RFC 8926).
     Geneve,
-    /// IP in IP (RFC 2003), 4in6 and 6in4 (RFC 2473, RFC 4213).
+    /// IP in IP (RFC 2003), 4in6 and 6in4 (RFC 2473, RFC 4213), and Ethernet or MPLS right behind an
+    /// IP header (RFC 3378, RFC 4023, RFC 8986).
     IpInIp,
     /// GPRS Tunnelling Protocol, user plane.
     GtpU,

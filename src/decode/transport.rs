@@ -1,138 +1,173 @@
-//! TCP (RFC 9293), UDP (RFC 768), ICMP (RFC 792, RFC 4443) and SCTP (RFC 9260) headers.
+//! TCP, UDP and SCTP headers. A payload that the capture cut off keeps its claimed length.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use etherparse::UdpHeaderSlice;
 
-use super::bytes::{be16, be32, behind};
-use super::ip::Ip;
-use super::{
-    IcmpMessage, Quoted, SctpPacket, Skip, TcpFlags, TcpSegment, TransportHeader, UdpDatagram,
-};
+use super::bytes::len32;
+use super::ip::{Ip, Span};
+use super::{Oddities, Oddity, SctpPacket, Skip, TcpFlags, TcpSegment, UdpDatagram};
 
-/// IANA protocol numbers.
-pub(super) const ICMP: u8 = 1;
-pub(super) const TCP: u8 = 6;
-pub(super) const UDP: u8 = 17;
-pub(super) const ICMP_V6: u8 = 58;
-pub(super) const SCTP: u8 = 132;
-
-/// Reads the transport header of a whole packet.
+/// Reads a TCP header (RFC 9293 section 3.1). One whose options were not captured is still good for
+/// its first 20 bytes, so the whole-header slice of etherparse does not fit.
 #[inline]
-pub(super) fn parse<'a>(ip: &Ip<'a>) -> Result<TransportHeader<'a>, Skip> {
-    match ip.protocol {
-        TCP => parse_tcp(ip),
-        UDP => parse_udp(ip),
-        ICMP | ICMP_V6 => parse_icmp(ip),
-        SCTP => parse_sctp(ip),
-        _ => Err(Skip::OtherProtocol),
-    }
-}
-
-#[inline]
-fn parse_tcp<'a>(ip: &Ip<'a>) -> Result<TransportHeader<'a>, Skip> {
-    let fixed: &[u8; 20] = ip.payload.first_chunk().ok_or(Skip::TruncatedTransport)?;
-    let [s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, ..] = *fixed;
+pub(super) fn tcp<'a>(ip: &Ip<'a>, odd: &mut Oddities) -> Result<TcpSegment<'a>, Skip> {
+    let span = ip.payload;
+    let Some(&[s0, s1, d0, d1, q0, q1, q2, q3, a0, a1, a2, a3, offset, flags, w0, w1, _, _, _, _]) =
+        span.bytes.first_chunk::<20>()
+    else {
+        return Err(span.lacks(20, Skip::TruncatedTransport, Skip::BadTransport));
+    };
     let header = usize::from(offset >> 4) * 4;
-    if header < 20 || header > ip.payload_len as usize {
-        return Err(Skip::BadTransport);
-    }
-    Ok(TransportHeader::Tcp(TcpSegment {
+    let payload = match span.after(header) {
+        Some(payload) if header >= 20 => payload,
+        _ => {
+            odd.note(Oddity::BadTcpHeaderLen, ip.src, ip.dst);
+            return Err(Skip::BadTransport);
+        }
+    };
+    Ok(TcpSegment {
         src_port: u16::from_be_bytes([s0, s1]),
         dst_port: u16::from_be_bytes([d0, d1]),
         seq: u32::from_be_bytes([q0, q1, q2, q3]),
         ack: u32::from_be_bytes([a0, a1, a2, a3]),
         flags: TcpFlags(flags),
         window: u16::from_be_bytes([w0, w1]),
-        payload_len: ip.payload_len - header as u32,
-        // Options that a short snap length cut off leave a segment without captured payload.
-        payload: behind(ip.payload, header).unwrap_or_default(),
-    }))
+        payload_len: payload.wire(),
+        payload: payload.bytes,
+    })
 }
 
-fn parse_udp<'a>(ip: &Ip<'a>) -> Result<TransportHeader<'a>, Skip> {
-    let (fixed, body) = ip.payload.split_first_chunk::<8>().ok_or(Skip::TruncatedTransport)?;
-    let [s0, s1, d0, d1, l0, l1, ..] = *fixed;
-    let room = ip.payload_len.saturating_sub(8);
-    // Length 0 stands for a jumbogram (RFC 2675) and for offload; more than the packet is a lie.
-    let payload_len = match u32::from(u16::from_be_bytes([l0, l1])) {
-        len @ 8.. => (len - 8).min(room),
-        _ => room,
+/// Reads a UDP header (RFC 768). Its length is believed only as far as IP's goes; 0 is offload or
+/// a jumbogram. In the first of several fragments (`partial`) it is the only one that counts.
+#[inline]
+pub(super) fn udp<'a>(
+    ip: &Ip<'a>,
+    partial: bool,
+    odd: &mut Oddities,
+) -> Result<UdpDatagram<'a>, Skip> {
+    let span = ip.payload;
+    let Ok(head) = UdpHeaderSlice::from_slice(span.bytes) else {
+        return Err(span.lacks(8, Skip::TruncatedTransport, Skip::BadTransport));
     };
-    Ok(TransportHeader::Udp(UdpDatagram {
-        src_port: u16::from_be_bytes([s0, s1]),
-        dst_port: u16::from_be_bytes([d0, d1]),
-        payload_len,
-        payload: body.get(..payload_len as usize).unwrap_or(body),
-    }))
-}
-
-fn parse_sctp<'a>(ip: &Ip<'a>) -> Result<TransportHeader<'a>, Skip> {
-    let (fixed, body) = ip.payload.split_first_chunk::<12>().ok_or(Skip::TruncatedTransport)?;
-    let [s0, s1, d0, d1, ..] = *fixed;
-    Ok(TransportHeader::Sctp(SctpPacket {
-        src_port: u16::from_be_bytes([s0, s1]),
-        dst_port: u16::from_be_bytes([d0, d1]),
-        chunk: *body.first().ok_or(Skip::TruncatedTransport)?,
-        payload_len: ip.payload_len.saturating_sub(12),
-        payload: body,
-    }))
-}
-
-fn parse_icmp<'a>(ip: &Ip<'a>) -> Result<TransportHeader<'a>, Skip> {
-    let (fixed, body) = match ip.payload.split_first_chunk::<8>() {
-        Some((fixed, body)) => (*fixed, body),
-        // Some messages of ICMP are shorter than the common 8 bytes.
-        None => match ip.payload {
-            [kind, code, c0, c1, ..] => ([*kind, *code, *c0, *c1, 0, 0, 0, 0], &[][..]),
-            _ => return Err(Skip::TruncatedTransport),
-        },
-    };
-    let [kind, code, _, _, id0, id1, seq0, seq1] = fixed;
-    let v6 = ip.protocol == ICMP_V6;
-    let is_query = if v6 { matches!(kind, 128 | 129) } else { matches!(kind, 0 | 8 | 13..=18) };
-    let is_error = if v6 { kind < 128 } else { matches!(kind, 3 | 4 | 5 | 11 | 12) };
-    let target = || -> Option<IpAddr> {
-        let bytes: &[u8; 16] = body.first_chunk()?;
-        Some(IpAddr::V6(Ipv6Addr::from(*bytes)))
-    };
-    Ok(TransportHeader::Icmp(IcmpMessage {
-        v6,
-        kind,
-        code,
-        id: if is_query { u16::from_be_bytes([id0, id1]) } else { 0 },
-        seq: if is_query { u16::from_be_bytes([seq0, seq1]) } else { 0 },
-        quoted: if is_error { quoted(body) } else { None },
-        // Neighbour solicitation and advertisement (RFC 4861).
-        target: if v6 && matches!(kind, 135 | 136) { target() } else { None },
-        payload_len: ip.payload_len.saturating_sub(8),
-        payload: body,
-    }))
-}
-
-/// Reads as much of a quoted packet as tells whose it was. The quote may be as short as the IP
-/// header and eight bytes (RFC 792), and its lengths are those of the packet before it was cut.
-fn quoted(data: &[u8]) -> Option<Quoted> {
-    let (src, dst, protocol, rest) = match data.first()? >> 4 {
-        4 => {
-            let fixed: &[u8; 20] = data.first_chunk()?;
-            let [version, _, _, _, _, _, off0, off1, _, protocol, _, _, addrs @ ..] = *fixed;
-            let [s0, s1, s2, s3, d0, d1, d2, d3] = addrs;
-            if u16::from_be_bytes([off0, off1]) & 0x1fff != 0 {
-                return None;
+    let room = span.after(8).ok_or(Skip::BadTransport)?;
+    let payload = match u32::from(head.length()) {
+        0 => room,
+        len if len == span.wire() => room,
+        len if len >= 8 && (partial || len < span.wire()) => {
+            if !partial {
+                odd.note(Oddity::UdpDatagramLengthMismatch, ip.src, ip.dst);
             }
-            let src = IpAddr::V4(Ipv4Addr::new(s0, s1, s2, s3));
-            let dst = IpAddr::V4(Ipv4Addr::new(d0, d1, d2, d3));
-            (src, dst, protocol, behind(data, usize::from(version & 0x0f) * 4)?)
+            room.claimed(len - 8)
         }
-        6 => {
-            let ip = super::ip::parse(data).ok()?;
-            (ip.src, ip.dst, ip.protocol, ip.payload)
+        _ => {
+            odd.note(Oddity::UdpDatagramLengthMismatch, ip.src, ip.dst);
+            room
         }
-        _ => return None,
     };
-    let (src_port, dst_port) = match protocol {
-        TCP | UDP | SCTP => (be16(rest, 0).unwrap_or(0), be16(rest, 2).unwrap_or(0)),
-        ICMP | ICMP_V6 => (be32(rest, 4).map_or(0, |word| (word >> 16) as u16), 0),
-        _ => (0, 0),
+    Ok(UdpDatagram {
+        src_port: head.source_port(),
+        dst_port: head.destination_port(),
+        payload_len: payload.wire(),
+        payload: payload.bytes,
+    })
+}
+
+/// Reads an SCTP common header and the type of the first chunk (RFC 9260 section 3).
+pub(super) fn sctp<'a>(span: Span<'a>) -> Result<SctpPacket<'a>, Skip> {
+    let Some((&[s0, s1, d0, d1, _, _, _, _, _, _, _, _], payload @ &[chunk, ..])) =
+        span.bytes.split_first_chunk::<12>()
+    else {
+        return Err(span.lacks(13, Skip::TruncatedTransport, Skip::BadTransport));
     };
-    Some(Quoted { src, dst, protocol, src_port, dst_port })
+    Ok(SctpPacket {
+        src_port: u16::from_be_bytes([s0, s1]),
+        dst_port: u16::from_be_bytes([d0, d1]),
+        chunk,
+        payload_len: len32(payload).saturating_add(span.missing),
+        payload,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::decode::frames::{cat, frame_at, ip4, line, seen, tcp, udp};
+    use crate::decode::{DecodeConfig, Decoder, Oddity, Skip};
+    use crate::source::{Frame, LinkType};
+
+    fn oddities(packet: &[u8]) -> Vec<&'static str> {
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+        let _ = decoder.decode(&frame_at(0, LinkType::RAW, packet));
+        decoder.oddities().iter().map(Oddity::as_str).collect()
+    }
+
+    #[test]
+    fn keeps_flags_that_no_stack_sends() {
+        let flags = |bits| seen(101, &ip4(6, &tcp(bits, &[]))).unwrap();
+
+        assert_eq!(flags(0x00), "tcp 192.0.2.1:40000 > 192.0.2.9:445 - 0/0");
+        assert_eq!(flags(0x29), "tcp 192.0.2.1:40000 > 192.0.2.9:445 FPU 0/0");
+        assert_eq!(flags(0xff), "tcp 192.0.2.1:40000 > 192.0.2.9:445 FSRPAUEC 0/0");
+    }
+
+    #[test]
+    fn skips_a_data_offset_that_does_not_fit() {
+        let mut short = tcp(2, &[]);
+        short[12] = 0x40;
+        let mut long = tcp(2, &[]);
+        long[12] = 0xf0;
+
+        assert_eq!(seen(101, &ip4(6, &short)), Err(Skip::BadTransport));
+        assert_eq!(seen(101, &ip4(6, &long)), Err(Skip::BadTransport));
+        assert_eq!(oddities(&ip4(6, &long)), ["bad_TCP_header_len"]);
+        assert_eq!(seen(101, &ip4(6, &tcp(2, &[])[..19])), Err(Skip::BadTransport));
+    }
+
+    #[test]
+    fn reads_a_header_whose_options_were_not_captured() {
+        let mut segment = tcp(0x12, &[0; 12]);
+        segment[12] = 0x80;
+        let packet = ip4(6, &cat(&[&segment, b"payload"]));
+        let cut = Frame { wire_len: 59, ..frame_at(0, LinkType::RAW, &packet[..44]) };
+        let shorter = Frame { wire_len: 59, ..frame_at(0, LinkType::RAW, &packet[..39]) };
+        let mut decoder = Decoder::new(&DecodeConfig::default());
+
+        assert_eq!(
+            line(&decoder.decode(&cut).unwrap()),
+            "tcp 192.0.2.1:40000 > 192.0.2.9:445 SA 0/7"
+        );
+        assert_eq!(decoder.decode(&shorter).err(), Some(Skip::TruncatedTransport));
+    }
+
+    #[test]
+    fn believes_the_length_of_udp_only_within_ip() {
+        let with_len = |len: u16| {
+            let mut datagram = udp(1000, 53, b"question");
+            datagram[4..6].copy_from_slice(&len.to_be_bytes());
+            ip4(17, &datagram)
+        };
+        let whole = Ok("udp 192.0.2.1:1000 > 192.0.2.9:53 8/8");
+
+        assert_eq!(seen(101, &with_len(16)).as_deref(), whole);
+        assert_eq!(seen(101, &with_len(0)).as_deref(), whole);
+        assert_eq!(seen(101, &with_len(3)).as_deref(), whole);
+        assert_eq!(seen(101, &with_len(9000)).as_deref(), whole);
+        assert_eq!(
+            seen(101, &with_len(12)).as_deref(),
+            Ok("udp 192.0.2.1:1000 > 192.0.2.9:53 4/4")
+        );
+        assert!(oddities(&with_len(16)).is_empty());
+        assert!(oddities(&with_len(0)).is_empty());
+        assert_eq!(oddities(&with_len(9000)), ["UDP_datagram_length_mismatch"]);
+        assert_eq!(oddities(&with_len(12)), ["UDP_datagram_length_mismatch"]);
+    }
+
+    #[test]
+    fn reads_the_first_chunk_of_sctp() {
+        let init = [0x0b, 0x59, 0x0b, 0x5a, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 20];
+
+        assert_eq!(
+            seen(101, &ip4(132, &init)).as_deref(),
+            Ok("sctp 192.0.2.1:2905 > 192.0.2.9:2906 chunk 1")
+        );
+        assert_eq!(seen(101, &ip4(132, &init[..12])), Err(Skip::BadTransport));
+    }
 }

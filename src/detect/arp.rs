@@ -7,6 +7,7 @@
 //! van Oorschot, Kranakis: "ARP-based Detection of Scanning Worms within an Enterprise Network",
 //! 2005, whose factors these are).
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -21,25 +22,41 @@ use crate::net::MacAddr;
 use crate::time::Timestamp;
 
 /// When asking is a sweep.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
-    /// Time in which forgotten targets leak away: after a quiet time of this length nothing is held
-    /// against the host.
+    /// Time in which what is forgiven leaks away.
     #[serde(with = "humantime_serde")]
     pub window: Duration,
-    /// New targets within the window that every host is forgiven. Twelve: a host that starts
-    /// up asks for its gateway, servers and printers; a busy file server for its clients.
+    /// New targets by weight within the window that every host is forgiven. Twelve: a host that
+    /// starts up asks for its gateway, servers and printers; a busy file server for its clients.
     pub forgiven: f64,
-    /// Nats for each further new target.
+    /// Nats for each further one.
     pub nats: f64,
-    /// Extra weight of a target that lies at most four beside the one before, of one: sweeps
-    /// walk, traffic does not.
-    pub sequential_bonus: f64,
-    /// What a target known to be there counts, of one.
-    pub alive_weight: f64,
-    /// What a gateway's requests count, of one: they follow other hosts' traffic.
-    pub gateway_weight: f64,
+    /// What any new target counts.
+    pub base_weight: f64,
+    /// What it counts more when it lies at most four beside the one before: sweeps walk, traffic
+    /// does not.
+    pub sequential_weight: f64,
+    /// What it counts more when it follows the one before within [`Config::fast`].
+    pub fast_weight: f64,
+    /// Ten new targets a second are more than the traffic of one host makes.
+    #[serde(with = "humantime_serde")]
+    pub fast: Duration,
+    /// Time for a target to show that it is there. Hosts answer within milliseconds.
+    #[serde(with = "humantime_serde")]
+    pub patience: Duration,
+    /// What a target counts, of the above, when it is known to be there.
+    pub alive_factor: f64,
+    /// What a gateway's requests count, of the above: they follow other hosts' traffic.
+    pub gateway_factor: f64,
+    /// Share of targets asked in sequence or fast, or missing while others are seen to answer, that
+    /// makes a sweep. Below both, a gateway that starts up looks the same ...
+    pub sweep_share: f64,
+    /// ... see above, missing.
+    pub missing_share: f64,
+    /// ... and this many nats are the most.
+    pub llr_unsure: f64,
     /// The most nats.
     pub llr_max: f64,
     /// Targets remembered for one sender, at least.
@@ -54,9 +71,16 @@ impl Default for Config {
             window: Duration::from_secs(300),
             forgiven: 12.0,
             nats: 0.35,
-            sequential_bonus: 0.5,
-            alive_weight: 0.4,
-            gateway_weight: 0.15,
+            base_weight: 0.5,
+            sequential_weight: 0.6,
+            fast_weight: 0.4,
+            fast: Duration::from_millis(100),
+            patience: Duration::from_secs(1),
+            alive_factor: 0.2,
+            gateway_factor: 0.2,
+            sweep_share: 0.3,
+            missing_share: 0.6,
+            llr_unsure: 4.5,
             llr_max: 10.0,
             targets_max: 512,
             budget_bytes: 8 << 20,
@@ -64,9 +88,18 @@ impl Default for Config {
     }
 }
 
+/// A target that has yet to show that it is there.
+#[derive(Clone, Copy, Debug)]
+struct Asked {
+    at: Timestamp,
+    target: IpAddr,
+    weight: f32,
+}
+
 #[derive(Debug, Default)]
 struct Sender {
     seen: Seen,
+    pending: VecDeque<Asked>,
     since: Timestamp,
     last: Timestamp,
     last_target: u32,
@@ -74,6 +107,8 @@ struct Sender {
     level: f32,
     asked: u32,
     in_sequence: u32,
+    swept: u32,
+    alive: u32,
     missing: u32,
     gate: Gate,
     sample: Sample,
@@ -134,14 +169,14 @@ impl Detector for ArpSweep {
             .host(host)
             .and_then(|known| known.mac)
             .is_some_and(|mac| mac != arp.sender_mac);
-        let weight = self.config.weight(arp.target, host, inventory);
+        let is_gateway = inventory.has_role(host, Role::Gateway);
         let config = &self.config;
         out.extend(self.senders.update(host, true, Sender::default, |sender| {
             if !sender.seen.insert(peer_hash(arp.target), config.targets_max) {
                 return None;
             }
-            sender.ask(event.ts, arp.target, weight, config);
-            sender.missing += u32::from(!inventory.is_alive(arp.target));
+            sender.ask(event.ts, arp.target, is_gateway, config);
+            sender.settle(event.ts, inventory, config);
             sender.evidence(event.ts, host, is_forged, config)
         }));
     }
@@ -151,39 +186,66 @@ impl Detector for ArpSweep {
     }
 }
 
-impl Config {
-    fn weight(&self, target: IpAddr, host: IpAddr, inventory: &Inventory) -> f64 {
-        let alive = if inventory.is_alive(target) { self.alive_weight } else { 1.0 };
-        let gateway =
-            if inventory.has_role(host, Role::Gateway) { self.gateway_weight } else { 1.0 };
-        alive * gateway
-    }
-}
-
 impl Sender {
-    fn ask(&mut self, ts: Timestamp, target: IpAddr, weight: f64, config: &Config) {
-        let idle = ts.since(self.last).as_secs_f64() / config.window.as_secs_f64().max(1.0);
-        // Linear leak of what is forgiven: `forgiven` new targets a window are everyday life.
+    /// Targets that wait at most; a faster sweep settles the oldest before its time.
+    const PENDING_MAX: usize = 32;
+
+    fn ask(&mut self, ts: Timestamp, target: IpAddr, is_gateway: bool, config: &Config) {
+        let gap = ts.since(self.last);
+        let idle = gap.as_secs_f64() / config.window.as_secs_f64().max(1.0);
         self.level = (f64::from(self.level) - idle * config.forgiven).max(0.0) as f32;
-        if self.level == 0.0 {
-            self.since = ts;
-            self.asked = 0;
-            self.in_sequence = 0;
-            self.missing = 0;
-            self.sample.clear();
+        if self.level == 0.0 && self.pending.is_empty() {
+            self.start_again(ts);
         }
         let number = match target {
             IpAddr::V4(v4) => v4.to_bits(),
             IpAddr::V6(v6) => v6.to_bits() as u32,
         };
         let is_next = self.asked > 0 && (1..=4).contains(&number.abs_diff(self.last_target));
-        let bonus = if is_next { config.sequential_bonus } else { 0.0 };
-        self.level += (weight * (1.0 + bonus)) as f32;
+        let is_fast = self.asked > 0 && gap <= config.fast;
+        let mut weight = config.base_weight;
+        weight += if is_next { config.sequential_weight } else { 0.0 };
+        weight += if is_fast { config.fast_weight } else { 0.0 };
+        weight *= if is_gateway { config.gateway_factor } else { 1.0 };
+        self.pending.push_back(Asked { at: ts, target, weight: weight as f32 });
         self.asked += 1;
         self.in_sequence += u32::from(is_next);
+        self.swept += u32::from(is_next || is_fast);
         self.last_target = number;
         self.last = ts;
         self.sample.add(target, None);
+    }
+
+    /// Weighs the targets that had their time.
+    fn settle(&mut self, now: Timestamp, inventory: &Inventory, config: &Config) {
+        while let Some(asked) = self.pending.front().copied() {
+            if now.since(asked.at) < config.patience && self.pending.len() <= Self::PENDING_MAX {
+                return;
+            }
+            self.pending.pop_front();
+            let is_alive = inventory.is_alive(asked.target);
+            let factor = if is_alive { config.alive_factor as f32 } else { 1.0 };
+            self.level += asked.weight * factor;
+            self.alive += u32::from(is_alive);
+            self.missing += u32::from(!is_alive);
+        }
+    }
+
+    fn start_again(&mut self, ts: Timestamp) {
+        self.since = ts;
+        self.asked = 0;
+        self.in_sequence = 0;
+        self.swept = 0;
+        self.alive = 0;
+        self.missing = 0;
+        self.sample.clear();
+    }
+
+    /// Whether it walks, runs, or knocks where nobody lives.
+    fn is_sweep(&self, config: &Config) -> bool {
+        let missing = f64::from(self.missing) / f64::from((self.missing + self.alive).max(1));
+        f64::from(self.swept) >= config.sweep_share * f64::from(self.asked)
+            || (self.alive > 0 && missing >= config.missing_share)
     }
 
     fn evidence(
@@ -193,7 +255,8 @@ impl Sender {
         is_forged: bool,
         config: &Config,
     ) -> Option<Evidence> {
-        let llr = ((f64::from(self.level) - config.forgiven) * config.nats).min(config.llr_max);
+        let max = if self.is_sweep(config) { config.llr_max } else { config.llr_unsure };
+        let llr = ((f64::from(self.level) - config.forgiven) * config.nats).min(max);
         if !self.gate.opens(llr, config.llr_max, u64::from(self.asked)) {
             return None;
         }
@@ -224,7 +287,9 @@ impl Sender {
 
 impl Weigh for Sender {
     fn heap_bytes(&self) -> usize {
-        self.seen.heap_bytes() + self.sample.heap_bytes()
+        self.seen.heap_bytes()
+            + self.sample.heap_bytes()
+            + self.pending.capacity() * size_of::<Asked>()
     }
 }
 
@@ -258,9 +323,12 @@ mod tests {
     fn convicts_a_sweep_in_random_order_at_one_in_two_seconds() {
         let mut stage = stage();
 
-        stage.play((1..200u32).map(|n| {
-            let target = format!("10.0.0.{}", n * 97 % 251 + 1);
-            who_has(f64::from(n) * 2.0, SCANNER, 9, &target)
+        stage.play((1..200u32).flat_map(|n| {
+            let target = n * 97 % 251 + 1;
+            let at = f64::from(n) * 2.0;
+            let request = who_has(at, SCANNER, 9, &format!("10.0.0.{target}"));
+            let answer = is_at(at, &format!("10.0.0.{target}"), target as u8, SCANNER);
+            std::iter::once(request).chain((target < 50).then_some(answer))
         }));
 
         assert!(stage.weight(SCANNER) >= 9.0, "{}", stage.weight(SCANNER));
@@ -304,6 +372,18 @@ mod tests {
         }));
 
         stage.assert_silent();
+    }
+
+    #[test]
+    fn does_not_convict_an_unknown_gateway_that_starts_up() {
+        let mut stage = stage();
+
+        stage.play((0..120u32).map(|n| {
+            let target = format!("10.0.0.{}", n * 97 % 251 + 1);
+            who_has(f64::from(n) * 1.7, "10.0.0.1", 1, &target)
+        }));
+
+        assert!(stage.weight("10.0.0.1") <= 4.5, "{}", stage.weight("10.0.0.1"));
     }
 
     #[test]

@@ -21,7 +21,7 @@ use crate::net::{Transport, is_group};
 use crate::time::Timestamp;
 
 /// When repeated sessions are guessing.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// The protocols and the shape of their failed logins.

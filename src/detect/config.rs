@@ -7,7 +7,7 @@ use super::{
 };
 
 /// The parameters of every detector, under its id.
-#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DetectConfig {
     /// One service, or any, on many hosts.

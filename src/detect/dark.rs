@@ -19,7 +19,7 @@ use crate::event::Event;
 use crate::inventory::{Inventory, Networks, Table, Weigh};
 
 /// What is dark.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Addresses and networks that nobody should ever call: honeypots, unused ranges.
@@ -33,11 +33,16 @@ pub struct Config {
     pub callers_max: u8,
     /// Dark addresses that every host is forgiven.
     pub forgiven: f64,
+    /// Dark addresses that each host that lets it in makes up for: who calls many hosts, a monitor
+    /// for one, calls some that are off.
+    pub relief: f64,
+    /// The most that all of them make up for.
+    pub relief_max: f64,
     /// Nats for each further dark address.
     pub nats: f64,
     /// The most nats.
     pub llr_max: f64,
-    /// Dark addresses remembered for one source, at least.
+    /// Addresses remembered for one source, at least.
     pub targets_max: usize,
     /// Bytes for all sources and dark addresses; those active least recently are forgotten first.
     pub budget_bytes: usize,
@@ -51,9 +56,11 @@ impl Default for Config {
             neighbours: 3,
             callers_max: 2,
             forgiven: 2.0,
+            relief: 0.2,
+            relief_max: 10.0,
             nats: 0.7,
             llr_max: 5.0,
-            targets_max: 64,
+            targets_max: 512,
             budget_bytes: 8 << 20,
         }
     }
@@ -64,6 +71,7 @@ struct Source {
     seen: Seen,
     decoys: u32,
     dark: u32,
+    living: u32,
     has_talked: bool,
     gate: Gate,
     sample: Sample,
@@ -123,7 +131,9 @@ impl Detector for Dark {
     fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
         let Some(attempt) = Attempt::of(event, inventory) else { return };
         let is_decoy = self.config.decoys.contains(attempt.dst);
-        if !is_decoy {
+        let is_inside = matches!(attempt.direction, Direction::Internal | Direction::Inbound);
+        let is_living = is_inside && attempt.is_accepted();
+        if !is_decoy && !is_living {
             // The end of the input says little; a moment's silence says nothing.
             let failure = attempt.failure(inventory.failure_weight());
             if failure < 0.5 || !self.is_dark(&attempt, inventory) {
@@ -134,6 +144,10 @@ impl Detector for Dark {
         let is_own = inventory.is_internal(attempt.src);
         out.extend(self.sources.update(attempt.src, is_own, Source::default, |source| {
             if !source.seen.insert(peer_hash(attempt.dst), config.targets_max) {
+                return None;
+            }
+            if !is_decoy && attempt.is_accepted() {
+                source.living += 1;
                 return None;
             }
             source.decoys += u32::from(is_decoy);
@@ -151,7 +165,8 @@ impl Detector for Dark {
 
 impl Source {
     fn evidence(&mut self, attempt: &Attempt, config: &Config) -> Option<Evidence> {
-        let dark = (f64::from(self.dark) - config.forgiven).max(0.0) * config.nats;
+        let relief = (f64::from(self.living) * config.relief).min(config.relief_max);
+        let dark = (f64::from(self.dark) - config.forgiven - relief).max(0.0) * config.nats;
         let llr = (dark + f64::from(self.decoys) * config.decoy_nats).min(config.llr_max);
         let total = u64::from(self.dark + self.decoys);
         if llr < REPORT_MIN || !self.gate.opens(llr, config.llr_max, total) {

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::attempt::Attempt;
 use super::report::{Gate, Sample, spoken};
 use super::seen::{Seen, edge_hash, peer_hash};
-use super::services::{Class, Direction};
+use super::services::{Class, Direction, class};
 use super::walk::{Odds, Walk};
 use super::{Detector, Evidence, Family};
 use crate::event::{Event, Opening};
@@ -25,7 +25,7 @@ use crate::net::{Service, Transport};
 use crate::time::Timestamp;
 
 /// When failing first contacts are a scan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Odds for ways in, and for everything that stays or comes inside. Jung et al. 2004,
@@ -35,16 +35,19 @@ pub struct Config {
     pub web: Odds,
     /// Odds for other well-known services outside.
     pub common: Odds,
-    /// Odds for outside IPv6 web and common services: a site whose IPv6 is broken fails nearly
-    /// always, and RFC 8305 clients try anyway.
-    pub ipv6_outside: Odds,
+    /// Odds for what clients try beside something else: IPv6 (RFC 8305) and QUIC outside. A network
+    /// where either is broken or blocked fails nearly always, and clients try anyway.
+    pub raced: Odds,
     /// Failures that every host is forgiven: a printer that is off, a share that moved.
     pub forgiven: f64,
     /// Nats to which failing web and other everyday calls outside can add up, as long as there
     /// are few: an uplink that is down makes all of them fail.
     pub everyday_cap: f64,
-    /// Failing hosts from which this cap is raised, by two nats for each doubling.
+    /// Failing web hosts from which this cap is raised, by two nats for each doubling.
     pub everyday_many: u32,
+    /// What an everyday failure counts, of one, while nobody outside was heard for a minute: the
+    /// uplink is down.
+    pub uplink_down_weight: f64,
     /// Failing hosts in one /24 (IPv6: /64) and on one service from which the next ones count in
     /// full, whatever the port.
     pub dense_from: u8,
@@ -69,10 +72,11 @@ impl Default for Config {
             targeted: Odds { benign: 0.8, scanner: 0.2 },
             web: Odds { benign: 0.6, scanner: 0.2 },
             common: Odds { benign: 0.5, scanner: 0.2 },
-            ipv6_outside: Odds { benign: 0.3, scanner: 0.2 },
+            raced: Odds { benign: 0.3, scanner: 0.2 },
             forgiven: 1.75,
             everyday_cap: 3.0,
             everyday_many: 32,
+            uplink_down_weight: 0.25,
             dense_from: 3,
             burst: 16,
             burst_admin: 6,
@@ -119,6 +123,13 @@ struct Source {
     owed: f32,
 }
 
+/// How far the sensor can trust what it does not see.
+#[derive(Clone, Copy, Debug)]
+struct View {
+    failure_weight: f64,
+    outside_is_silent: bool,
+}
+
 /// The detector.
 #[derive(Debug)]
 pub struct Horizontal {
@@ -151,11 +162,14 @@ impl Detector for Horizontal {
         if matches!(attempt.opening, Opening::Ack | Opening::Fin) {
             return; // most of these are the ends of old connections; scan.vertical weighs them
         }
-        let weight = inventory.failure_weight();
+        let view = View {
+            failure_weight: inventory.failure_weight(),
+            outside_is_silent: inventory.outside_is_silent(attempt.start),
+        };
         let is_own = inventory.is_internal(attempt.src);
         let config = &self.config;
         self.sources.update(attempt.src, is_own, Source::default, |source| {
-            config.weigh(source, &attempt, weight, out);
+            config.weigh(source, &attempt, view, out);
         });
     }
 
@@ -173,27 +187,27 @@ impl Config {
             _ if !is_outside || (is_dense && attempt.class != Class::Web) => {
                 Some((self.targeted, false))
             }
-            _ if attempt.dst.is_ipv6() => Some((self.ipv6_outside, true)),
+            _ if attempt.dst.is_ipv6() => Some((self.raced, true)),
+            Class::Web if attempt.service.transport == Transport::Udp => Some((self.raced, true)),
             Class::Web => Some((self.web, true)),
             Class::Common => Some((self.common, true)),
         }
     }
 
-    fn weigh(
-        &self,
-        source: &mut Source,
-        attempt: &Attempt,
-        failure_weight: f64,
-        out: &mut Vec<Evidence>,
-    ) {
+    fn weigh(&self, source: &mut Source, attempt: &Attempt, view: View, out: &mut Vec<Evidence>) {
         let max = self.contacts_max;
         if !source.seen.insert(edge_hash(attempt.dst, attempt.service), max) {
             return;
         }
-        let failure = source.failure(attempt, failure_weight, self);
+        let failure = source.failure(attempt, view.failure_weight, self);
         let is_dense = failure > 0.0 && source.is_dense(attempt, self.dense_from);
         let Some((odds, is_everyday)) = self.odds(attempt, is_dense) else { return };
 
+        let failure = if is_everyday && view.outside_is_silent {
+            failure * self.uplink_down_weight
+        } else {
+            failure
+        };
         let one = Subject { direction: attempt.direction, service: Some(attempt.service) };
         self.step(source, one, attempt, failure, odds, is_everyday);
         out.extend(self.evidence(source, one, attempt));
@@ -216,31 +230,40 @@ impl Config {
         is_everyday: bool,
     ) {
         if attempt.is_accepted() {
-            let Some(tried) = source.tried.iter_mut().find(|tried| tried.subject == subject) else {
+            // Who only ever succeeds on arbitrary ports needs no walk.
+            let is_known = source.tried.iter().any(|tried| tried.subject == subject);
+            if !is_known && attempt.class == Class::Dynamic {
                 return;
-            };
+            }
+            let tried = source.tried(subject, attempt.start, is_everyday, self.services_max);
+            let Some(tried) = tried else { return };
             tried.succeeded = tried.succeeded.saturating_add(1);
             tried.has_talked = true;
-            if tried.walk.step(odds.success()) {
+            if tried.walk.succeed(odds.success(), attempt.ts) {
                 tried.start_again(attempt.start);
             }
         } else if failure > 0.0 {
             let tried = source.tried(subject, attempt.start, is_everyday, self.services_max);
             let Some(tried) = tried else { return };
             tried.failed = tried.failed.saturating_add(1);
-            tried.walk.step(failure * odds.failure());
+            tried.walk.fail(failure * odds.failure(), attempt.ts);
             tried.sample.add(attempt.dst, Some(attempt.conversation));
         }
     }
 
     /// The weight of a walk: what stands above the forgiven failures, and under the cap of the
-    /// everyday ones.
-    fn llr(&self, tried: &Tried) -> f64 {
+    /// everyday ones, of which `told` was used up by others.
+    fn llr(&self, tried: &Tried, told: f64) -> f64 {
         let odds = if tried.is_everyday { self.web } else { self.targeted };
         let above = tried.walk.height() - self.forgiven * odds.failure();
         let cap = if tried.is_everyday {
-            let doublings = (f64::from(tried.failed) / f64::from(self.everyday_many.max(1))).log2();
-            self.everyday_cap + 2.0 * doublings.max(0.0)
+            // A worm may pick web servers at random. Name servers are asked by the hundred anyway.
+            let is_web = tried.subject.service.is_some_and(|service| {
+                service.transport == Transport::Tcp && class(service) == Class::Web
+            });
+            let many = f64::from(tried.failed) / f64::from(self.everyday_many.max(1));
+            let doublings = if is_web { many.log2().max(0.0) } else { 0.0 };
+            self.everyday_cap + 2.0 * doublings - told
         } else {
             self.llr_max
         };
@@ -253,6 +276,11 @@ impl Config {
         subject: Subject,
         attempt: &Attempt,
     ) -> Option<Evidence> {
+        // What the services told already is not told again for all of them together, and everyday
+        // failures share one cap.
+        let everyday = |tried: &&Tried| tried.is_everyday && tried.subject != subject;
+        let told_everyday: f64 =
+            source.tried.iter().filter(everyday).map(|tried| tried.gate.reported()).sum();
         let told: f64 = source
             .tried
             .iter()
@@ -262,9 +290,8 @@ impl Config {
             .map(|tried| tried.gate.reported())
             .sum();
         let tried = source.tried.iter_mut().find(|tried| tried.subject == subject)?;
-        // What the services told already is not told again for all of them together.
         let known = if subject.service.is_none() { told } else { 0.0 };
-        let llr = self.llr(tried) - known;
+        let llr = self.llr(tried, told_everyday) - known;
         if !tried.gate.opens(llr, self.llr_max, u64::from(tried.failed)) {
             return None;
         }

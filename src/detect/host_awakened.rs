@@ -13,7 +13,7 @@ use crate::event::{Body, Event};
 use crate::inventory::Inventory;
 
 /// When an arrival is worth a word.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// How long the host must have been silent. A week, so that weekends and short holidays are

@@ -13,7 +13,7 @@ use crate::event::{Body, Event};
 use crate::inventory::Inventory;
 
 /// When an arrival is worth a word.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Packet time that the sensor must have watched before a host is new. A day, so that everybody

@@ -22,7 +22,7 @@ use crate::net::Transport;
 use crate::time::Timestamp;
 
 /// When pings are a sweep.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Odds of a first ping, as for [`super::horizontal::Config::targeted`].
@@ -181,7 +181,7 @@ impl Source {
         }
         pings.asked = pings.asked.saturating_add(1);
         if attempt.is_accepted() {
-            if pings.walk.step(config.odds.success()) {
+            if pings.walk.succeed(config.odds.success(), attempt.ts) {
                 pings.asked = 0;
                 pings.silent = 0;
                 pings.sample.clear();
@@ -196,7 +196,7 @@ impl Source {
             failure *= config.outside_weight;
         }
         pings.silent = pings.silent.saturating_add(1);
-        pings.walk.step(failure * config.odds.failure());
+        pings.walk.fail(failure * config.odds.failure(), attempt.ts);
         pings.sample.add(attempt.dst, Some(attempt.conversation));
         pings.evidence(attempt, config)
     }

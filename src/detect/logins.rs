@@ -6,7 +6,7 @@ use crate::event::Conn;
 use crate::net::{Service, Transport};
 
 /// A protocol that people log in over, and the shape of its failed sessions in payload bytes.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Login {
     /// The protocol, in Zeek's name; tells subjects apart.
@@ -14,8 +14,11 @@ pub struct Login {
     /// Other names that the same protocol goes by.
     #[serde(default)]
     pub also: Vec<String>,
-    /// TCP ports that stand for it where no name was recognised.
+    /// TCP ports that stand for it where no name was recognised, or only that of what carries it.
     pub ports: Vec<u16>,
+    /// Protocols that carry it on these ports.
+    #[serde(default)]
+    pub over: Vec<String>,
     /// Bytes that a client sends at least when it really tries: a check that only reads the
     /// banner sends less.
     pub client_min: u64,
@@ -38,13 +41,14 @@ pub struct Login {
 impl Login {
     /// Whether a connection to `service` speaks this protocol.
     pub(crate) fn is_spoken(&self, service: Service, conn: &Conn) -> bool {
-        match conn.service {
-            Some(name) => {
-                // Zeek joins the names of stacked protocols by commas: `gssapi,smb`.
-                name.split(',').any(|part| part == self.name || self.also.iter().any(|n| n == part))
-            }
-            None => service.transport == Transport::Tcp && self.ports.contains(&service.port),
-        }
+        let is_port = service.transport == Transport::Tcp && self.ports.contains(&service.port);
+        let Some(name) = conn.service else { return is_port };
+        // Zeek joins the names of stacked protocols by commas: `gssapi,smb`.
+        name.split(',').any(|part| {
+            part == self.name
+                || self.also.iter().any(|other| other == part)
+                || (is_port && self.over.iter().any(|carrier| carrier == part))
+        })
     }
 
     /// Whether a session has the size of a failed login.
@@ -75,7 +79,7 @@ pub(crate) fn known() -> Vec<Login> {
         // Mailboxes are polled by the minute, for good.
         ("imap", &[], &[143], [20, 400, 60, 700], 6, [10.0, 90.0, 0.6]),
         ("pop3", &["pop"], &[110], [15, 200, 30, 300], 6, [10.0, 90.0, 0.6]),
-        ("ldap", &[], &[389], [14, 200, 14, 250], 1, [12.0, 240.0, 0.5]),
+        ("ldap", &["ldap_tcp"], &[389], [14, 200, 14, 250], 1, [12.0, 240.0, 0.5]),
         ("winrm", &[], &[5985], [150, 4000, 100, 2500], 4, [4.0, 12.0, 1.0]),
     ];
     table
@@ -87,6 +91,7 @@ pub(crate) fn known() -> Vec<Login> {
                 name: name.to_owned(),
                 also: also.iter().map(|name| (*name).to_owned()).collect(),
                 ports: ports.to_vec(),
+                over: if name == "winrm" { vec!["http".to_owned()] } else { Vec::new() },
                 client_min,
                 client_max,
                 server_min,
@@ -118,5 +123,9 @@ mod tests {
         assert!(!ssh.is_spoken(Service::tcp(22), &conn));
         conn.service = Some("ssh");
         assert!(ssh.is_spoken(Service::tcp(443), &conn));
+        conn.service = Some("http");
+        let winrm = logins.iter().find(|login| login.name == "winrm").unwrap();
+        assert!(winrm.is_spoken(Service::tcp(5985), &conn));
+        assert!(!winrm.is_spoken(Service::tcp(80), &conn));
     }
 }

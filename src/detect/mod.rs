@@ -10,6 +10,8 @@ pub mod horizontal;
 pub mod host_awakened;
 pub mod host_new;
 pub mod icmp;
+#[cfg(test)]
+mod innocents;
 pub mod logins;
 mod report;
 mod seen;

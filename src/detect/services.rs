@@ -50,8 +50,13 @@ pub fn class(service: Service) -> Class {
 /// Whether a packet from `from` to `to` is rather an answer whose question was not captured: it
 /// comes from a port where servers sit and goes to one where clients do.
 ///
-/// A scanner can choose such a source port (53 is a classic); it is then missed on high ports.
+/// So are DHCP's (RFC 2131: 67 to 68; RFC 8415: 547 to 546), whose questions are broadcast, and UDP
+/// between equal ports (NetBIOS names, NTP, IKE), where either side may have begun. A scanner can
+/// choose such a source port (53 is a classic); it is then missed on high ports.
 pub(super) fn looks_like_reply(transport: Transport, from: u16, to: u16) -> bool {
+    if transport == Transport::Udp && (from == to || matches!((from, to), (67, 68) | (547, 546))) {
+        return true;
+    }
     to >= 1024
         && class(Service { transport, port: to }) == Class::Dynamic
         && class(Service { transport, port: from }) != Class::Dynamic
@@ -122,7 +127,9 @@ mod tests {
     fn takes_a_lone_dns_answer_for_an_answer_and_a_query_for_a_query() {
         assert!(looks_like_reply(Transport::Udp, 53, 40_000));
         assert!(looks_like_reply(Transport::Tcp, 443, 51_000));
-        assert!(!looks_like_reply(Transport::Udp, 53, 53));
+        assert!(looks_like_reply(Transport::Udp, 67, 68));
+        assert!(looks_like_reply(Transport::Udp, 137, 137));
+        assert!(!looks_like_reply(Transport::Tcp, 53, 53));
         assert!(!looks_like_reply(Transport::Udp, 40_000, 53));
         assert!(!looks_like_reply(Transport::Tcp, 53, 445));
         assert!(!looks_like_reply(Transport::Udp, 51_413, 6881));

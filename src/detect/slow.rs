@@ -28,7 +28,7 @@ use crate::time::Timestamp;
 pub const WINDOWS: [u64; 8] = [10, 60, 300, 3600, 28_800, 86_400, 259_200, 1_209_600];
 
 /// When new peers are too many.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// New hosts on one way in (SSH, SMB, RDP, ...) within 10 s from which a host is odd. Eight:
@@ -49,9 +49,10 @@ pub struct Config {
     /// Factor on the threshold for resolvers, gateways, monitors and domain controllers, which meet
     /// many by trade.
     pub role_factor: f64,
-    /// The most nats for one service as long as most let it in.
+    /// The most nats for one source as long as most let it in. Below what convicts or even makes
+    /// suspicious by itself: a monitor's first round looks like this.
     pub llr_max: f64,
-    /// The most nats for one service when most fail.
+    /// The most nats for one source when most fail.
     pub llr_max_failing: f64,
     /// Services watched for one source; the one with fewest hosts makes room.
     pub services_max: usize,
@@ -142,6 +143,7 @@ impl Detector for Slow {
         let weight = inventory.failure_weight();
         let config = &self.config;
         out.extend(self.sources.update(attempt.src, is_own, Source::default, |source| {
+            let told = source.told_of_others(attempt.service);
             let met = source.met(attempt.service, config.services_max)?;
             if !met.meet(&attempt, weight) {
                 return None;
@@ -150,7 +152,7 @@ impl Detector for Slow {
                 .iter()
                 .any(|role| inventory.has_role(attempt.src, *role));
             let factor = if by_trade { config.role_factor } else { 1.0 };
-            met.evidence(&attempt, threshold * factor, config)
+            met.evidence(&attempt, threshold * factor, told, config)
         }));
     }
 
@@ -160,6 +162,12 @@ impl Detector for Slow {
 }
 
 impl Source {
+    /// What was reported of other services: the same host is not odd twice over.
+    fn told_of_others(&self, service: Service) -> f64 {
+        let others = self.met.iter().filter(|met| met.service != service);
+        others.map(|met| met.gate.reported()).sum()
+    }
+
     fn met(&mut self, service: Service, max: usize) -> Option<&mut Met> {
         if let Some(at) = self.met.iter().position(|met| met.service == service) {
             return self.met.get_mut(at);
@@ -184,6 +192,9 @@ impl Source {
 }
 
 impl Met {
+    /// Hosts whose addresses are not kept for a report.
+    const UNREMARKABLE: u32 = 3;
+
     /// Notes an attempt; `true` if its target is new.
     fn meet(&mut self, attempt: &Attempt, failure_weight: f64) -> bool {
         let hash = peer_hash(attempt.dst);
@@ -205,7 +216,10 @@ impl Met {
         self.total = self.total.saturating_add(1);
         self.failed += u32::from(attempt.failure(failure_weight) >= 0.5);
         self.forgeable &= !attempt.is_accepted();
-        self.sample.add(attempt.dst, Some(attempt.conversation));
+        // Most hosts never meet more than these few, and are never reported.
+        if self.total > Self::UNREMARKABLE {
+            self.sample.add(attempt.dst, Some(attempt.conversation));
+        }
         true
     }
 
@@ -221,7 +235,13 @@ impl Met {
         }
     }
 
-    fn evidence(&mut self, attempt: &Attempt, hosts: f64, config: &Config) -> Option<Evidence> {
+    fn evidence(
+        &mut self,
+        attempt: &Attempt,
+        hosts: f64,
+        told: f64,
+        config: &Config,
+    ) -> Option<Evidence> {
         let failing = f64::from(self.failed) / f64::from(self.total.max(1));
         let hosts = hosts * (1.0 - failing * config.failing_discount);
         let (count, window, ratio) = (0..WINDOWS.len())
@@ -234,7 +254,7 @@ impl Met {
         if ratio < 1.0 {
             return None;
         }
-        let max = if failing > 0.5 { config.llr_max_failing } else { config.llr_max };
+        let max = if failing > 0.5 { config.llr_max_failing } else { config.llr_max } - told;
         let llr = (config.nats_at_threshold + config.nats_per_doubling * ratio.log2()).min(max);
         if !self.gate.opens(llr, max, count as u64) {
             return None;
@@ -364,6 +384,21 @@ mod tests {
 
         assert!(stage.weight("10.0.0.251") <= 6.0);
         assert!(stage.said.len() < 30, "{}", stage.said.len());
+    }
+
+    #[test]
+    fn is_not_alarmed_twice_by_a_monitor_that_begins() {
+        let mut stage = stage();
+
+        for n in 0..200 {
+            let at = f64::from(n) * 0.02;
+            stage.play(
+                [22, 80, 443, 8080, 445]
+                    .map(|port| tcp("10.0.0.251", &neighbour(n), port).at(at).accepted()),
+            );
+        }
+
+        assert!(stage.weight("10.0.0.251") <= 5.0, "{}", stage.weight("10.0.0.251"));
     }
 
     #[test]

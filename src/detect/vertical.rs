@@ -22,7 +22,7 @@ use crate::net::{Service, Transport};
 use crate::time::Timestamp;
 
 /// When tried ports are a scan.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Failed ports that every client is forgiven. Three: mail clients that look for their server
@@ -205,7 +205,8 @@ impl Pair {
         if attempt.opening.is_stealth_probe() {
             self.stealthy = self.stealthy.saturating_add(1);
         }
-        if self.conns.len() < super::report::CONNS_MAX {
+        // A pair that failed on one port is everyday; its connection is not worth the room.
+        if self.tried > 1 && self.conns.len() < super::report::CONNS_MAX {
             self.conns.push(attempt.conversation);
         }
     }

@@ -51,7 +51,7 @@ pub struct Measures {
     /// Mean squared error of the posterior over the hosts counted above: 0 is perfect, 0.25 is
     /// what a coin says. Hosts without any evidence are left out, they would only flatter it.
     pub brier: Option<f64>,
-    /// Captures in which any suspicious host is a false positive.
+    /// Captures in which any suspicious host is a false positive, and which could be analysed.
     pub benign_captures: u64,
     /// Of these, captures with a host called suspicious or worse.
     pub benign_with_suspicious: u64,
@@ -77,7 +77,7 @@ impl Measures {
         let right = with_classes.clone().filter(|right| *right).count() as u64;
         let can_show = captures.iter().filter(|c| c.others_are_known && c.failure.is_none());
         let days: f64 = can_show.clone().map(|c| c.host_time.as_secs_f64() / 86_400.0).sum();
-        let benign: Vec<_> = captures.iter().filter(|capture| capture.benign).collect();
+        let benign: Vec<_> = captures.iter().filter(|c| c.benign && c.failure.is_none()).collect();
         let benign_with = |least: Verdict| {
             benign.iter().filter(|c| c.hosts.iter().any(|h| h.verdict >= least)).count() as u64
         };

@@ -259,12 +259,14 @@ fn infections_are_compared_as_edges() {
 fn a_capture_that_cannot_be_analysed_counts_as_missed() {
     let mut corpus = Corpus::new();
     corpus.add("a.pcap", &scan_truth("benign", &["10.0.0.1"], "scan"), summary(&[]));
+    corpus.add("b.pcap", BENIGN, summary(&[]));
     corpus.summaries.clear();
 
     let measures = corpus.all();
 
-    assert_eq!((measures.captures, measures.failed), (1, 1));
+    assert_eq!((measures.captures, measures.failed), (2, 2));
     assert_eq!(measures.recall_suspicious, Some(0.0));
+    assert_eq!(measures.benign_captures, 0, "nothing was shown of it");
 }
 
 #[test]

@@ -3,7 +3,12 @@
 //! Events reach the detection thread in order of (time, packet number), whatever the number of
 //! threads that made them.
 
+mod community_id;
 mod json;
+mod uid;
+
+pub use community_id::community_id;
+pub use json::Line;
 
 use std::net::IpAddr;
 use std::time::Duration;

@@ -1,5 +1,6 @@
 //! When somebody is told.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
@@ -10,6 +11,8 @@ use crate::config::units::{self, ByteSize};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AlertConfig {
+    /// The file that the daemon appends alerts to, one JSON object a line.
+    pub file: PathBuf,
     /// Packet time without growth after which an alert is closed.
     #[serde(with = "units::span")]
     pub quiet: Duration,
@@ -28,6 +31,7 @@ pub struct AlertConfig {
 impl Default for AlertConfig {
     fn default() -> Self {
         Self {
+            file: PathBuf::from("/var/log/wormwatch/alerts.jsonl"),
             quiet: Duration::from_secs(24 * 3600),
             min_llr: 1.0,
             update_llr: 1.0,

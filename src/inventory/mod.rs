@@ -9,6 +9,7 @@ mod visibility;
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -25,10 +26,12 @@ use crate::time::Timestamp;
 use host::Call;
 
 /// What the inventory takes for granted.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct InventoryConfig {
-    /// The own networks; private, link-local and loopback ranges where nothing is said.
+    /// The own networks; private, link-local and loopback ranges where nothing is said. Comes from
+    /// `[network]`.
+    #[serde(skip, default = "Networks::private")]
     pub home_nets: Networks,
     /// Hosts and networks that may scan: vulnerability scanners, asset discovery.
     pub allowed_scanners: Networks,
@@ -65,8 +68,11 @@ pub struct Inventory {
     inhabited: BTreeMap<IpAddr, u32>,
     visibility: Visibility,
     first_event: Option<Timestamp>,
+    last_outsider: Option<Timestamp>,
 }
 
+/// A working uplink brings something every minute.
+const UPLINK_QUIET: Duration = Duration::from_secs(60);
 /// One part in sixteen of the budget is for hardware addresses.
 const FORWARDERS_SHARE: usize = 16;
 /// /24 and /64 networks that are counted at most; later ones are not.
@@ -81,6 +87,7 @@ impl Inventory {
             inhabited: BTreeMap::new(),
             visibility: Visibility::new(config.visibility.clone()),
             first_event: None,
+            last_outsider: None,
             config: config.clone(),
         }
     }
@@ -168,9 +175,20 @@ impl Inventory {
         self.visibility.failure_weight()
     }
 
+    /// Whether no outsider was heard in the minute before `moment`: the uplink is down, or nobody
+    /// called.
+    pub fn outside_is_silent(&self, moment: Timestamp) -> bool {
+        self.last_outsider.is_none_or(|last| moment.since(last) >= UPLINK_QUIET)
+    }
+
     /// When the first event came.
     pub fn since(&self) -> Option<Timestamp> {
         self.first_event
+    }
+
+    /// Over all hosts known, the time between first and last sight of each.
+    pub fn host_time(&self) -> Duration {
+        self.hosts.values().map(|host| host.last_seen.since(host.first_seen)).sum()
     }
 
     /// Hosts known.
@@ -266,6 +284,9 @@ impl Inventory {
             return;
         }
         let is_own = self.is_internal(addr);
+        if !is_own {
+            self.last_outsider = Some(ts);
+        }
         let mut is_new = false;
         let make = || {
             is_new = true;
@@ -298,5 +319,170 @@ pub fn neighbourhood(addr: IpAddr) -> IpAddr {
     match addr {
         IpAddr::V4(v4) => IpAddr::V4((v4.to_bits() & 0xffff_ff00).into()),
         IpAddr::V6(v6) => IpAddr::V6((v6.to_bits() >> 64 << 64).into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::detect::testing::{icmp, ip, is_at, mac, tcp, udp, who_has};
+
+    fn learned(events: impl IntoIterator<Item = Event>) -> Inventory {
+        let mut inventory = Inventory::default();
+        for event in events {
+            inventory.on_event(&event);
+        }
+        inventory
+    }
+
+    fn clients(count: u8) -> impl Iterator<Item = String> {
+        (1..=count).map(|n| format!("10.0.0.{n}"))
+    }
+
+    #[test]
+    fn knows_only_services_that_answered() {
+        let inventory = learned([
+            tcp("10.0.0.1", "10.0.0.9", 445).accepted(),
+            tcp("10.0.0.1", "10.0.0.9", 3389).refused(),
+            tcp("10.0.0.1", "10.0.0.8", 445).unanswered(),
+        ]);
+
+        assert!(inventory.offers(ip("10.0.0.9"), Service::tcp(445)));
+        assert!(!inventory.offers(ip("10.0.0.9"), Service::tcp(3389)));
+        assert!(inventory.is_alive(ip("10.0.0.9")));
+        assert!(!inventory.is_alive(ip("10.0.0.8")));
+    }
+
+    #[test]
+    fn learns_servers_by_what_they_answer() {
+        let inventory = learned(clients(6).flat_map(|client| {
+            [
+                udp(&client, "10.0.1.53", 53).accepted(),
+                udp(&client, "10.0.1.123", 123).accepted(),
+                tcp(&client, "10.0.1.80", 443).accepted(),
+                tcp(&client, "10.0.1.25", 993).accepted(),
+                tcp(&client, "10.0.1.45", 445).accepted(),
+                tcp(&client, "10.0.1.4", 88).accepted(),
+                tcp(&client, "10.0.1.4", 389).accepted(),
+                tcp(&client, "10.0.1.4", 445).accepted(),
+            ]
+        }));
+
+        assert_eq!(inventory.roles(ip("10.0.1.53")), [Role::Resolver]);
+        assert_eq!(inventory.roles(ip("10.0.1.123")), [Role::TimeServer]);
+        assert_eq!(inventory.roles(ip("10.0.1.80")), [Role::WebServer]);
+        assert_eq!(inventory.roles(ip("10.0.1.25")), [Role::MailServer]);
+        assert_eq!(inventory.roles(ip("10.0.1.45")), [Role::FileServer]);
+        assert_eq!(inventory.roles(ip("10.0.1.4")), [Role::DomainController, Role::FileServer]);
+    }
+
+    #[test]
+    fn learns_a_gateway_from_the_outsiders_behind_it() {
+        let mut events = vec![is_at(0.0, "10.0.0.254", 1, "10.0.0.7")];
+        for n in 1..=6 {
+            let outsider = format!("203.0.113.{n}");
+            events.push(tcp("10.0.0.7", &outsider, 443).macs(7, 1).conn(1.0, (100, 100), 1));
+        }
+        let inventory = learned(events);
+
+        assert_eq!(inventory.roles(ip("10.0.0.254")), [Role::Gateway]);
+        assert_eq!(inventory.host(ip("10.0.0.7")).unwrap().mac, Some(mac(7)));
+        assert!(!inventory.has_role(ip("10.0.0.7"), Role::Gateway));
+    }
+
+    #[test]
+    fn learns_a_monitor_and_not_a_scanner_that_repeats_itself_once() {
+        let rounds = |count: u32| {
+            learned((0..count).flat_map(|round| {
+                (1..=20).map(move |n| {
+                    let at = f64::from(round) * 60.0;
+                    tcp("10.0.0.99", &format!("10.0.0.{n}"), 22).at(at).accepted()
+                })
+            }))
+        };
+
+        assert!(rounds(60).has_role(ip("10.0.0.99"), Role::Monitor));
+        assert!(!rounds(2).has_role(ip("10.0.0.99"), Role::Monitor));
+    }
+
+    #[test]
+    fn learns_a_p2p_peer_and_a_workstation() {
+        let peers = |n: u32| format!("{}.{}.1.9", 20 + n % 150, n);
+        let p2p = learned(
+            (0..100).map(|n| udp("10.0.0.7", &peers(n), 10_000 + n as u16 * 131).unanswered()),
+        );
+        let browser = learned((0..40).map(|n| tcp("10.0.0.8", &peers(n), 443).accepted()));
+
+        assert!(p2p.has_role(ip("10.0.0.7"), Role::P2pPeer));
+        assert_eq!(browser.roles(ip("10.0.0.8")), [Role::Workstation]);
+    }
+
+    #[test]
+    fn keeps_the_owner_of_an_address_while_he_is_active() {
+        let inventory = learned([
+            is_at(0.0, "10.0.0.5", 5, "10.0.0.1"),
+            is_at(10.0, "10.0.0.5", 66, "10.0.0.1"),
+        ]);
+        let later = learned([
+            is_at(0.0, "10.0.0.5", 5, "10.0.0.1"),
+            is_at(90_000.0, "10.0.0.5", 6, "10.0.0.1"),
+        ]);
+
+        assert_eq!(inventory.host(ip("10.0.0.5")).unwrap().mac, Some(mac(5)));
+        assert_eq!(later.host(ip("10.0.0.5")).unwrap().mac, Some(mac(6)));
+    }
+
+    #[test]
+    fn counts_the_living_in_a_neighbourhood() {
+        let inventory = learned([
+            is_at(0.0, "10.0.0.5", 5, "10.0.0.1"),
+            is_at(0.0, "10.0.0.5", 5, "10.0.0.1"),
+            who_has(0.0, "10.0.0.6", 6, "10.0.0.77"),
+            icmp(0.0, "10.0.1.7", "10.0.0.5", 8),
+        ]);
+
+        assert_eq!(inventory.neighbours(ip("10.0.0.200")), 2);
+        assert_eq!(inventory.neighbours(ip("10.0.1.1")), 1);
+        assert_eq!(inventory.neighbours(ip("10.0.2.1")), 0);
+    }
+
+    #[test]
+    fn notices_that_the_uplink_is_down() {
+        let inventory = learned([tcp("10.0.0.1", "203.0.113.1", 443).at(100.0).accepted()]);
+
+        assert!(!inventory.outside_is_silent(Timestamp::from_secs(130)));
+        assert!(inventory.outside_is_silent(Timestamp::from_secs(300)));
+    }
+
+    #[test]
+    fn forgets_outsiders_first() {
+        let config = InventoryConfig { budget_bytes: 100_000, ..InventoryConfig::default() };
+        let mut inventory = Inventory::new(&config);
+        inventory.on_event(&tcp("10.0.0.1", "10.0.0.2", 445).accepted());
+
+        for n in 0..10_000u32 {
+            let outsider = format!("{}.{}.{}.9", 20 + n % 150, n / 250, n % 250);
+            inventory.on_event(&tcp(&outsider, "10.0.0.2", 445).refused());
+        }
+
+        assert!(inventory.is_alive(ip("10.0.0.1")));
+        assert!(inventory.evicted() > 5000);
+    }
+
+    proptest! {
+        #[test]
+        fn never_exceeds_its_budget(hosts in proptest::collection::vec(any::<(u32, u32, u16)>(), 0..600)) {
+            let config = InventoryConfig { budget_bytes: 40_000, ..InventoryConfig::default() };
+            let mut inventory = Inventory::new(&config);
+
+            for (client, server, port) in hosts {
+                let client = IpAddr::V4(client.into()).to_string();
+                let server = IpAddr::V4(server.into()).to_string();
+                inventory.on_event(&tcp(&client, &server, port).accepted());
+                prop_assert!(inventory.hosts.bytes() <= 40_000);
+            }
+        }
     }
 }

@@ -68,7 +68,7 @@ impl Role {
 }
 
 /// From when on behaviour makes a role.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct RolesConfig {
     /// Clients that a server must have answered to be one. Two: a service that only ever answers

@@ -82,6 +82,11 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
         Some(value)
     }
 
+    /// The values, in no order that an output may depend on.
+    pub fn values(&self) -> impl Iterator<Item = &V> {
+        self.own.iter().chain(self.others.iter()).map(|(_, value)| value)
+    }
+
     /// Entries held.
     pub fn len(&self) -> usize {
         self.own.len() + self.others.len()

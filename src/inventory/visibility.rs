@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::event::{Contact, Opening, Outcome};
 
 /// When a capture counts as seen in one direction only.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VisibilityConfig {
     /// Connections that must prove it before anything is concluded. Five: a handful of odd ones
@@ -27,7 +27,7 @@ impl Default for VisibilityConfig {
             proofs_min: 5,
             share_harmless: 0.1,
             share_blind: 0.5,
-            weight_floor: 0.03,
+            weight_floor: 0.005,
             memory: 20_000,
         }
     }

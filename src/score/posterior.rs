@@ -169,6 +169,19 @@ mod tests {
         assert_eq!(score, 92.4);
     }
 
+    /// The table of `docs/scoring.md`.
+    #[test]
+    fn each_family_alone_reaches_what_is_published() {
+        let alone = |family| {
+            let strong = evidence("x.y", family, 100.0, 0);
+            posterior(log_odds(&[strong], &config(), NOW))
+        };
+
+        let reached: Vec<_> = FAMILIES.iter().map(|family| alone(*family)).collect();
+
+        assert_eq!(reached, [98.2, 50.0, 26.8, 98.2, 50.0, 88.0, 88.0, 50.0, 26.8, 50.0, 0.2]);
+    }
+
     #[test]
     fn context_alone_says_nothing() {
         let new = evidence("host.new", Family::Context, 1.0, 0);

@@ -1,5 +1,6 @@
 //! Where results go: alert files, metrics.
 
 pub mod alerts;
+pub mod events;
 pub mod metrics;
 mod process;

@@ -1,0 +1,233 @@
+//! The wire through the pipeline, for the daemon.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use crossbeam_channel::TryRecvError;
+
+use crate::config::Config;
+use crate::daemon::{AlertSettings, Command, Engine, EngineError, Settings, Wiring};
+use crate::decode::Skip;
+use crate::incident::Alert;
+use crate::inventory::Role;
+use crate::pipeline::published::{HostView, InterfaceStats, Published, Stats, TableStats};
+use crate::pipeline::{self, Analysis, Observer, Options, Turn, View};
+use crate::score::HostScore;
+use crate::sink::alerts::AlertSink;
+use crate::source::live::LiveSource;
+use crate::time::Timestamp;
+
+/// Packet time after which every host is published again, because scores fade with time.
+const REPUBLISH: Duration = Duration::from_secs(60);
+
+/// The engine behind the daemon.
+#[derive(Clone, Copy, Debug)]
+pub struct LiveEngine;
+
+impl Engine for LiveEngine {
+    type Config = Config;
+    type Capture = LiveSource;
+
+    fn load(path: &Path) -> Result<Config, EngineError> {
+        Ok(Config::load(path)?)
+    }
+
+    fn settings(config: &Config) -> Settings {
+        Settings {
+            web: config.web.clone(),
+            log: config.log.clone(),
+            alerts: AlertSettings { file: config.alerts.file.clone() },
+        }
+    }
+
+    fn needs_restart(running: &Config, asked: &Config) -> Vec<String> {
+        let differs = [
+            ("sensor", running.sensor != asked.sensor),
+            ("network", running.network != asked.network),
+            ("capture", running.capture != asked.capture),
+            ("decode", running.decode != asked.decode),
+            ("flow", running.flow != asked.flow),
+            ("inventory", running.inventory != asked.inventory),
+            ("detect", running.detect != asked.detect),
+            ("score", running.score != asked.score),
+            ("alerts", running.alerts != asked.alerts),
+            ("web", running.web != asked.web),
+        ];
+        differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
+    }
+
+    fn open(config: &Config) -> Result<LiveSource, EngineError> {
+        Ok(LiveSource::open(&config.capture)?)
+    }
+
+    fn run(
+        config: Config,
+        mut source: LiveSource,
+        wiring: Wiring<Config>,
+    ) -> Result<(), EngineError> {
+        let Wiring { published, commands, alerts } = wiring;
+        let stop = source.stop_handle();
+        let mut observer =
+            Publisher { published, alerts, budgets: Budgets::of(&config), full: None };
+        let mut commands = || match commands.try_recv() {
+            Ok(Command::Reload(config)) => Some(pipeline::Command::Reload(config)),
+            // Without a daemon there is nobody to go on for.
+            Ok(Command::Stop) | Err(TryRecvError::Disconnected) => {
+                stop.stop();
+                None
+            }
+            Err(TryRecvError::Empty) => None,
+        };
+        let options = Options { threads: config.sensor.threads, prompt: true };
+        pipeline::run(&config, &mut source, options, &mut observer, &mut commands);
+        Ok(())
+    }
+}
+
+/// What the tables may take, by name, in bytes.
+struct Budgets(BTreeMap<&'static str, usize>);
+
+impl Budgets {
+    fn of(config: &Config) -> Self {
+        Self(BTreeMap::from([
+            ("connections", config.flow.budget_bytes),
+            ("fragments", config.decode.fragment_bytes),
+            ("hosts", config.inventory.budget_bytes),
+            ("scores", config.score.budget.0),
+            ("alerts", config.alerts.budget.0),
+        ]))
+    }
+}
+
+/// Publishes what the detection thread knows.
+struct Publisher {
+    published: Arc<Published>,
+    alerts: Box<dyn AlertSink>,
+    budgets: Budgets,
+    /// When all hosts were published last.
+    full: Option<Timestamp>,
+}
+
+impl Observer for Publisher {
+    fn on_alert(&mut self, alert: &Alert) {
+        match serde_json::to_string(alert) {
+            Ok(line) => {
+                let line: Arc<str> = line.into();
+                self.alerts.deliver(alert, &line);
+                self.published.record_alert(alert.kind, alert.severity, alert.status, line);
+            }
+            Err(error) => tracing::error!(%error, id = alert.id, "cannot render an alert"),
+        }
+    }
+
+    fn on_tick(&mut self, now: Timestamp, view: View<'_>) {
+        let analysis = view.analysis;
+        if self.full.is_none_or(|full| now.since(full) >= REPUBLISH) {
+            self.full = Some(now);
+            let hosts = analysis.scores().hosts();
+            self.published.update_hosts(hosts.iter().map(|host| view_of(analysis, host)));
+        } else {
+            let touched = view.touched.iter().filter_map(|host| analysis.scores().get(*host));
+            self.published.update_hosts(touched.map(|host| view_of(analysis, host)));
+        }
+        self.published.update_stats(self.stats(&view));
+    }
+
+    fn turns(&self) -> Option<Turn> {
+        let published = Arc::clone(&self.published);
+        Some(Arc::new(move || published.beat()))
+    }
+}
+
+fn view_of(analysis: &Analysis, host: &HostScore) -> HostView {
+    let inventory = analysis.inventory();
+    let roles = inventory.roles(host.host).into_iter().map(Role::as_str).collect();
+    HostView::new(host, inventory.is_internal(host.host), roles)
+}
+
+impl Publisher {
+    fn stats(&self, view: &View<'_>) -> Stats {
+        let View { analysis, intake, flow, .. } = view;
+        let inventory = analysis.inventory();
+        let skipped = |skip: &Skip| (skip.as_str(), intake.skipped_for(*skip));
+        Stats {
+            packets: intake.packets,
+            bytes: intake.bytes,
+            duplicates: intake.duplicates,
+            time_went_back: intake.inputs.iter().map(|input| input.time_went_back).sum(),
+            skipped: Skip::ALL.iter().map(skipped).collect(),
+            connections_open: flow.open,
+            connections_total: flow.total,
+            events: analysis.counts().events.clone(),
+            evidence: analysis.counts().evidence.clone(),
+            allowlisted: analysis
+                .allowlist()
+                .reports()
+                .into_iter()
+                .map(|report| (report.scope, report.hidden_evidence))
+                .collect(),
+            hosts_known: inventory.len() as u64,
+            interfaces: intake
+                .inputs
+                .iter()
+                .map(|input| InterfaceStats {
+                    name: input.name.clone(),
+                    packets: input.packets,
+                    bytes: input.bytes,
+                    kernel_drops: input.kernel_drops,
+                    interface_drops: input.interface_drops,
+                })
+                .collect(),
+            tables: self.tables(view),
+            queues: Vec::new(),
+            last_packet: intake.last_packet,
+            capture_lag: intake.last_packet.map(|at| wall_time().since(at)),
+            one_way: inventory.visibility().warning().is_some(),
+        }
+    }
+
+    fn tables(&self, view: &View<'_>) -> Vec<TableStats> {
+        let View { analysis, intake, flow, .. } = view;
+        let (inventory, scores) = (analysis.inventory(), analysis.scores());
+        let fragments = intake.fragments;
+        let bytes = |bytes: usize| bytes as u64;
+        let table = |name, entries, bytes, evictions| TableStats {
+            name,
+            entries,
+            bytes,
+            budget: self.budgets.0.get(name).copied().unwrap_or(0) as u64,
+            evictions,
+        };
+        vec![
+            table("connections", flow.open, flow.bytes, flow.evicted),
+            table("fragments", fragments.waiting as u64, bytes(fragments.bytes), fragments.evicted),
+            table(
+                "hosts",
+                inventory.len() as u64,
+                bytes(inventory.state_bytes()),
+                inventory.evicted(),
+            ),
+            table(
+                "scores",
+                scores.len() as u64,
+                bytes(scores.state_bytes()),
+                scores.evicted_hosts(),
+            ),
+            table(
+                "alerts",
+                analysis.alerts().open_count() as u64,
+                bytes(analysis.alerts().state_bytes()),
+                analysis.alerts().evicted(),
+            ),
+        ]
+    }
+}
+
+/// The time on the wall, to say how far behind the sensor is.
+fn wall_time() -> Timestamp {
+    #[expect(clippy::disallowed_methods, reason = "an edge: the sensor's lag is wall time")]
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    Timestamp::EPOCH + now
+}

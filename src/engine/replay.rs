@@ -1,0 +1,150 @@
+//! Captures through the pipeline, and what is left of them as a summary.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use crate::cli::{self, EngineError, Progress, Replay};
+use crate::config::{Config, NetworkConfig};
+use crate::daemon;
+use crate::decode::Skip;
+use crate::event::Event;
+use crate::incident::{HostReport, InputSummary, Summary};
+use crate::inventory::Role;
+use crate::pipeline::{self, Analysis, IntakeStats, Observer, Options, Outcome};
+use crate::score::HostScore;
+use crate::sink::events::{EventWriter, EventsError};
+use crate::source::{CaptureSet, InputReport, Next, Source};
+
+use super::LiveEngine;
+
+/// Frames between two reports of progress.
+const REPORT_EVERY: u64 = 10_000;
+
+/// The engine behind the command line.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ReplayEngine;
+
+impl cli::Engine for ReplayEngine {
+    fn replay(&self, config: &Config, request: &Replay<'_>) -> Result<Summary, EngineError> {
+        #[expect(clippy::disallowed_methods, reason = "an edge: how long the analysis took")]
+        let start = Instant::now();
+        let mut source = Reporting {
+            captures: CaptureSet::open(request.inputs)?,
+            packets: 0,
+            report: request.progress,
+        };
+        let mut recorder = Recorder::new(config, request.events)?;
+        let options = Options { threads: request.threads, prompt: false };
+        let outcome = pipeline::run(config, &mut source, options, &mut recorder, &mut || None);
+        recorder.close()?;
+        Ok(summarise(&outcome, start.elapsed()))
+    }
+
+    fn run(&self, config: Config, path: &Path) -> Result<(), EngineError> {
+        // The daemon reads the file itself, again at each reload.
+        drop(config);
+        Ok(daemon::run::<LiveEngine>(path)?)
+    }
+}
+
+/// Captures that report how far they are.
+struct Reporting<'a> {
+    captures: CaptureSet,
+    packets: u64,
+    report: &'a (dyn Fn(Progress) + Sync),
+}
+
+impl Source for Reporting<'_> {
+    #[inline]
+    fn next(&mut self) -> Next<'_> {
+        self.packets += 1;
+        if self.packets.is_multiple_of(REPORT_EVERY) {
+            let bytes = self.captures.progress().map_or(0, |(read, _)| read);
+            (self.report)(Progress { packets: self.packets, bytes });
+        }
+        self.captures.next()
+    }
+
+    fn inputs(&self) -> Vec<InputReport> {
+        self.captures.inputs()
+    }
+}
+
+/// Writes the events, if anybody wants them; the first error ends it.
+struct Recorder {
+    network: NetworkConfig,
+    writer: Option<EventWriter>,
+    error: Option<EventsError>,
+}
+
+impl Recorder {
+    fn new(config: &Config, folder: Option<&Path>) -> Result<Self, EventsError> {
+        let writer = folder.map(EventWriter::create).transpose()?;
+        Ok(Self { network: config.network.clone(), writer, error: None })
+    }
+
+    fn close(mut self) -> Result<(), EventsError> {
+        if let Some(error) = self.error {
+            return Err(error);
+        }
+        self.writer.as_mut().map_or(Ok(()), EventWriter::flush)
+    }
+}
+
+impl Observer for Recorder {
+    fn on_event(&mut self, event: &Event) {
+        if let (Some(writer), None) = (&mut self.writer, &self.error) {
+            self.error = writer.write(event, &|addr| self.network.is_internal(addr)).err();
+        }
+    }
+}
+
+fn summarise(outcome: &Outcome, elapsed: Duration) -> Summary {
+    let Outcome { analysis, intake, .. } = outcome;
+    let inventory = analysis.inventory();
+    Summary {
+        inputs: inputs(intake),
+        hosts: analysis.scores().hosts().into_iter().map(|host| report(analysis, host)).collect(),
+        infections: Vec::new(),
+        incidents: Vec::new(),
+        alerts: analysis.alerts().alerts(),
+        allowed: analysis.allowlist().reports(),
+        notices: inventory.visibility().warning().into_iter().collect(),
+        packets: intake.packets,
+        connections: analysis.counts().connections(),
+        events: analysis.counts().all_events(),
+        hosts_seen: inventory.len() as u64,
+        host_time: inventory.host_time(),
+        elapsed,
+    }
+}
+
+fn inputs(intake: &IntakeStats) -> Vec<InputSummary> {
+    let with_errors = |(index, input): (usize, &InputReport)| {
+        let counts = intake.skipped.get(index);
+        let mut decode_errors = BTreeMap::new();
+        for (skip, count) in Skip::ALL.iter().zip(counts.into_iter().flatten()) {
+            if *count > 0 {
+                decode_errors.insert(skip.as_str(), *count);
+            }
+        }
+        InputSummary { report: input.clone(), decode_errors }
+    };
+    intake.inputs.iter().enumerate().map(with_errors).collect()
+}
+
+fn report(analysis: &Analysis, score: HostScore) -> HostReport {
+    let host = score.host;
+    let known = analysis.inventory().host(host);
+    HostReport {
+        internal: analysis.inventory().is_internal(host),
+        first_seen: known.map_or(score.first_evidence, |known| known.first_seen),
+        last_seen: known.map_or(score.last_evidence, |known| known.last_seen),
+        roles: analysis.inventory().roles(host).into_iter().map(Role::as_str).collect(),
+        connections: analysis.onsets().opened(host),
+        connections_to_alert: analysis.onsets().until_alert(host),
+        hidden: analysis.allowlist().hidden_about(host),
+        score,
+    }
+}

@@ -1,0 +1,182 @@
+//! One entry of the table. An unanswered SYN, of which a scan leaves thousands, is only this
+//! struct; all that a conversation needs beside it is allocated when the second packet comes.
+
+use std::time::Duration;
+
+use super::key::{End, FlowKey, Orientation};
+use super::store::Queue;
+use super::tcp::Tcp;
+use crate::decode::Tunnel;
+use crate::event::{Conversation, Opening, Outcome};
+use crate::net::{MacAddr, Transport};
+use crate::proto::{Protocol, Role};
+use crate::time::Timestamp;
+
+/// A connection.
+#[derive(Debug)]
+pub(super) struct Connection {
+    pub(super) key: FlowKey,
+    /// When its first packet came, and that packet's number.
+    pub(super) start: Timestamp,
+    pub(super) number: u64,
+    /// When its last packet came that counts for its duration.
+    pub(super) last: Timestamp,
+    /// When it entered its queue, or was last moved to the end of it.
+    pub(super) queued: Timestamp,
+    /// Neighbours in the queue.
+    pub(super) next: u32,
+    pub(super) previous: u32,
+    pub(super) client: Counters,
+    pub(super) server: Counters,
+    /// Times that client and server began to talk.
+    pub(super) turns: (u32, u32),
+    pub(super) detail: Detail,
+    /// Hardware addresses of client and server.
+    pub(super) macs: Option<(MacAddr, MacAddr)>,
+    pub(super) vlan: Option<u16>,
+    pub(super) tunnel: Option<Tunnel>,
+    pub(super) orientation: Orientation,
+    pub(super) queue: Queue,
+    pub(super) opening: Opening,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) service: Option<Protocol>,
+    /// Who sent payload last.
+    pub(super) talker: Option<Role>,
+    pub(super) facts: Facts,
+}
+
+/// Packets and bytes of one side.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Counters {
+    pub(super) packets: u64,
+    pub(super) ip_bytes: u64,
+}
+
+/// What is particular to a transport.
+#[derive(Debug)]
+pub(super) enum Detail {
+    /// TCP, and nothing but plain SYNs with this sequence number from the client.
+    Syn(u32),
+    /// TCP.
+    Tcp(Box<Tcp>),
+    /// Anything else: payload bytes of client and server.
+    Datagrams { client: u64, server: u64 },
+}
+
+/// Yes-or-no facts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Facts {
+    /// The contact was reported.
+    pub(super) reported: bool,
+    /// The outcome will not change any more.
+    pub(super) settled: bool,
+    /// The destination is a group address.
+    pub(super) to_group: bool,
+    /// Nobody owes an answer.
+    pub(super) one_way: bool,
+    /// The direction was guessed from ports, so that content may still turn it round.
+    pub(super) may_flip: bool,
+    /// The client is not who sent the first packet.
+    pub(super) flipped: bool,
+    /// The server was the first to send (datagrams only).
+    pub(super) server_first: bool,
+    /// TCP: a RST, or FINs; what still comes is late.
+    pub(super) over: bool,
+}
+
+impl Connection {
+    /// Which role `sender` has.
+    pub(super) fn role(&self, sender: End) -> Role {
+        if self.orientation.client == sender { Role::Client } else { Role::Server }
+    }
+
+    /// The counters of `role`.
+    pub(super) const fn counters_mut(&mut self, role: Role) -> &mut Counters {
+        match role {
+            Role::Client => &mut self.client,
+            Role::Server => &mut self.server,
+        }
+    }
+
+    /// Counts a packet of `ip_len` bytes from `sender`.
+    pub(super) fn count(&mut self, sender: Role, ip_len: u32, has_payload: bool) {
+        let begins = has_payload && self.talker.is_some_and(|talker| talker != sender);
+        if has_payload {
+            self.talker = Some(sender);
+        }
+        let counters = self.counters_mut(sender);
+        counters.packets += 1;
+        counters.ip_bytes += u64::from(ip_len);
+        let turns = match sender {
+            Role::Client => &mut self.turns.0,
+            Role::Server => &mut self.turns.1,
+        };
+        *turns = turns.saturating_add(u32::from(begins));
+    }
+
+    /// Turns client and server round.
+    pub(super) fn flip(&mut self) {
+        self.orientation.client = self.orientation.client.other();
+        std::mem::swap(&mut self.client, &mut self.server);
+        self.turns = (self.turns.1, self.turns.0);
+        self.macs = self.macs.map(|(client, server)| (server, client));
+        self.facts.flipped = !self.facts.flipped;
+        self.talker = self.talker.map(|talker| match talker {
+            Role::Client => Role::Server,
+            Role::Server => Role::Client,
+        });
+        match &mut self.detail {
+            Detail::Syn(_) => {}
+            Detail::Tcp(tcp) => tcp.flip(),
+            Detail::Datagrams { client, server } => {
+                std::mem::swap(client, server);
+                self.facts.server_first = !self.facts.server_first;
+            }
+        }
+    }
+
+    /// Who talks to whom, as events say it.
+    pub(super) fn conversation(&self) -> Conversation {
+        Conversation {
+            uid: self.key.uid(self.start, self.number),
+            transport: self.key.transport(),
+            client: self.key.endpoint(self.orientation.client),
+            server: self.key.endpoint(self.orientation.client.other()),
+            inferred: self.orientation.inferred,
+        }
+    }
+
+    /// From first to last packet.
+    pub(super) fn duration(&self) -> Duration {
+        self.last.since(self.start)
+    }
+
+    /// Whether packets of both sides were seen.
+    pub(super) const fn is_two_sided(&self) -> bool {
+        self.client.packets > 0 && self.server.packets > 0
+    }
+
+    /// Whether TCP.
+    pub(super) fn is_tcp(&self) -> bool {
+        self.key.transport() == Transport::Tcp
+    }
+
+    /// Bytes that the budget is charged for it.
+    pub(super) fn cost(&self) -> usize {
+        ENTRY_BYTES
+            + match &self.detail {
+                Detail::Tcp(tcp) => size_of::<Tcp>() + tcp.heap_bytes(),
+                Detail::Syn(_) | Detail::Datagrams { .. } => 0,
+            }
+    }
+}
+
+/// An entry with its share of the index: a 4-byte place and a control byte in a table that is
+/// between 7/16 and 7/8 full.
+pub(super) const ENTRY_BYTES: usize = size_of::<Connection>() + 12;
+
+const _: () = assert!(ENTRY_BYTES <= 200, "an unanswered SYN is small");
+const _: () = assert!(
+    size_of::<Option<Connection>>() == size_of::<Connection>(),
+    "an empty slot costs nothing extra"
+);

@@ -1,0 +1,61 @@
+//! When a connection's time is up, and who goes first when memory is short.
+
+use std::time::Duration;
+
+use super::config::FlowConfig;
+use super::connection::Connection;
+use super::store::{Queue, Store};
+use crate::time::Timestamp;
+
+/// A packet moves its connection to the end of its queue only if this fraction of the time-out has
+/// passed since the last move: the order stays that of activity to within it, and the common
+/// packet touches no neighbour.
+const MOVE_AFTER: u32 = 16;
+
+/// How long a connection may wait in `queue`.
+pub(super) const fn timeout(config: &FlowConfig, queue: Queue) -> Duration {
+    match queue {
+        Queue::TcpAttempt => config.attempt_timeout,
+        Queue::DatagramAttempt => config.datagram_attempt_timeout,
+        Queue::Tried => config.unanswered_linger,
+        Queue::Partial => config.tcp_partial_timeout,
+        Queue::Established => config.tcp_idle_timeout,
+        Queue::Over => config.tcp_close_linger,
+        Queue::Datagrams => config.udp_timeout,
+        Queue::Icmp => config.icmp_timeout,
+    }
+}
+
+/// Whether the connection's time in its queue is up.
+pub(super) fn is_due(config: &FlowConfig, connection: &Connection, now: Timestamp) -> bool {
+    let since = match connection.queue {
+        // An attempt waits from its first packet, and what is over from its end.
+        Queue::TcpAttempt | Queue::DatagramAttempt | Queue::Over => connection.queued,
+        _ => connection.last,
+    };
+    now.since(since) >= timeout(config, connection.queue)
+}
+
+/// Whether a packet at `now` should move the connection to the end of its queue.
+pub(super) fn should_move(config: &FlowConfig, connection: &Connection, now: Timestamp) -> bool {
+    match connection.queue {
+        Queue::TcpAttempt | Queue::DatagramAttempt | Queue::Over => false,
+        queue => now.since(connection.queued) > timeout(config, queue) / MOVE_AFTER,
+    }
+}
+
+/// Who goes when the budget is used up: the unestablished whose attempt is the oldest, so that a
+/// flood of SYNs evicts itself; if there are none, whoever was active least recently.
+pub(super) fn victim(store: &Store) -> Option<u32> {
+    const UNESTABLISHED: [Queue; 3] = [Queue::TcpAttempt, Queue::DatagramAttempt, Queue::Tried];
+    let oldest = |queues: &[Queue], age: fn(&Connection) -> Timestamp| {
+        queues
+            .iter()
+            .filter_map(|&queue| store.front(queue))
+            .filter_map(|slot| Some((age(store.get(slot)?), slot)))
+            .min()
+            .map(|(_, slot)| slot)
+    };
+    oldest(&UNESTABLISHED, |connection| connection.start)
+        .or_else(|| oldest(&Queue::ALL, |connection| connection.queued))
+}

@@ -1,0 +1,244 @@
+//! How a connection is found: a key that is the same for both directions. Who opened it is a
+//! different question, and a different type (`Orientation`).
+
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+
+use crate::decode::{Body, Packet, TransportHeader};
+use crate::event::Uid;
+use crate::net::{Endpoint, Transport};
+use crate::time::Timestamp;
+
+/// Which end of a key sent a packet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    /// The endpoint that sorts first.
+    Low,
+    /// The endpoint that sorts last.
+    High,
+}
+
+/// Who opened a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Orientation {
+    /// The client's end of the key.
+    pub(super) client: End,
+    /// Whether that was inferred, because the opening was not seen.
+    pub(super) inferred: bool,
+}
+
+/// What both directions of a connection have in common, in 40 bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct FlowKey {
+    low: [u64; 2],
+    high: [u64; 2],
+    low_port: u16,
+    high_port: u16,
+    /// Transport in bits 0 to 1, IPv6 in bit 2, one-way direction in bits 3 to 4, and above them
+    /// what an ICMP error is about.
+    kind: u32,
+}
+
+const IS_V6: u32 = 1 << 2;
+const ONE_WAY_LOW: u32 = 1 << 3;
+const ONE_WAY_HIGH: u32 = 1 << 4;
+const ABOUT_SHIFT: u32 = 8;
+
+impl FlowKey {
+    /// The key of a packet from `src` to `dst`, and which end of it `src` is.
+    pub(super) fn new(transport: Transport, src: Endpoint, dst: Endpoint) -> (Self, End) {
+        let mut kind = match transport {
+            Transport::Tcp => 0,
+            Transport::Udp => 1,
+            Transport::Icmp => 2,
+            Transport::Sctp => 3,
+        };
+        let (from, to) = (words(src.addr), words(dst.addr));
+        if src.addr.is_ipv6() {
+            kind |= IS_V6;
+        }
+        if (from, src.port) <= (to, dst.port) {
+            let key = Self { low: from, high: to, low_port: src.port, high_port: dst.port, kind };
+            (key, End::Low)
+        } else {
+            let key = Self { low: to, high: from, low_port: dst.port, high_port: src.port, kind };
+            (key, End::High)
+        }
+    }
+
+    /// The key of an ICMP message that nobody answers. `about` is the destination that an error
+    /// complains of, where it is not the sender: so a router's errors are one flow a destination,
+    /// whichever shard they land in.
+    pub(super) fn one_way(src: Endpoint, dst: Endpoint, about: Option<IpAddr>) -> (Self, End) {
+        let (mut key, sender) = Self::new(Transport::Icmp, src, dst);
+        key.kind |= match sender {
+            End::Low => ONE_WAY_LOW,
+            End::High => ONE_WAY_HIGH,
+        };
+        if let Some(addr) = about {
+            let [a, b] = words(addr);
+            key.kind |= (mix(a ^ b.rotate_left(32)) as u32) << ABOUT_SHIFT;
+        }
+        (key, sender)
+    }
+
+    /// The transport protocol.
+    pub(super) const fn transport(&self) -> Transport {
+        match self.kind & 3 {
+            0 => Transport::Tcp,
+            1 => Transport::Udp,
+            2 => Transport::Icmp,
+            _ => Transport::Sctp,
+        }
+    }
+
+    /// The endpoint at `end`.
+    pub(super) fn endpoint(&self, end: End) -> Endpoint {
+        let (words, port) = match end {
+            End::Low => (self.low, self.low_port),
+            End::High => (self.high, self.high_port),
+        };
+        Endpoint::new(address(words, self.kind & IS_V6 != 0), port)
+    }
+
+    /// An identifier that depends on nothing but the connection: 96 bits, as Zeek's.
+    pub(super) fn uid(&self, start: Timestamp, number: u64) -> Uid {
+        let [a, b] = self.low;
+        let [c, d] = self.high;
+        let ports = (u64::from(self.low_port) << 48)
+            | (u64::from(self.high_port) << 32)
+            | u64::from(self.kind);
+        let lane = |seed: u64| {
+            [a, b, c, d, ports, start.as_nanos() as u64, number]
+                .into_iter()
+                .fold(mix(seed), |state, word| mix(state ^ word))
+        };
+        let high = lane(0x5741_524d) as u32;
+        Uid((u128::from(high) << 64) | u128::from(lane(0x574f_524d)))
+    }
+}
+
+/// One hash input per eight bytes; deriving it would feed the hasher field by field.
+impl Hash for FlowKey {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        let [a, b] = self.low;
+        let [c, d] = self.high;
+        if self.kind & IS_V6 == 0 {
+            state.write_u64((b << 32) | d);
+        } else {
+            state.write_u64(a);
+            state.write_u64(b);
+            state.write_u64(c);
+            state.write_u64(d);
+        }
+        state.write_u64(
+            (u64::from(self.low_port) << 48)
+                | (u64::from(self.high_port) << 32)
+                | u64::from(self.kind),
+        );
+    }
+}
+
+impl End {
+    /// The other end.
+    pub(super) const fn other(self) -> Self {
+        match self {
+            Self::Low => Self::High,
+            Self::High => Self::Low,
+        }
+    }
+}
+
+/// The pair of addresses by which a packet finds its shard: its own, but for an ICMP error those
+/// of the packet that it quotes, so that it meets the connection that it is about. `None` for ARP,
+/// which belongs to no connection.
+pub fn shard_pair(packet: &Packet<'_>) -> Option<(IpAddr, IpAddr)> {
+    let Body::Ip(ip) = &packet.body else { return None };
+    let (a, b) = match &ip.transport {
+        TransportHeader::Icmp(message) => match message.quoted {
+            Some(quoted) => (quoted.src, quoted.dst),
+            None => (ip.src, ip.dst),
+        },
+        _ => (ip.src, ip.dst),
+    };
+    Some(if a <= b { (a, b) } else { (b, a) })
+}
+
+fn words(addr: IpAddr) -> [u64; 2] {
+    match addr {
+        IpAddr::V4(v4) => [0, u64::from(v4.to_bits())],
+        IpAddr::V6(v6) => {
+            let bits = v6.to_bits();
+            [(bits >> 64) as u64, bits as u64]
+        }
+    }
+}
+
+fn address([high, low]: [u64; 2], v6: bool) -> IpAddr {
+    if v6 {
+        IpAddr::V6(Ipv6Addr::from_bits((u128::from(high) << 64) | u128::from(low)))
+    } else {
+        IpAddr::V4(Ipv4Addr::from_bits(low as u32))
+    }
+}
+
+/// The finaliser of SplitMix64 (Steele, Lea, Flood: "Fast splittable pseudorandom number
+/// generators", 2014): every input bit moves every output bit, on every platform the same.
+const fn mix(word: u64) -> u64 {
+    let word = word.wrapping_add(0x9e37_79b9_7f4a_7c15);
+    let word = (word ^ (word >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let word = (word ^ (word >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+    word ^ (word >> 31)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn endpoint(addr: &str, port: u16) -> Endpoint {
+        Endpoint::new(addr.parse().unwrap(), port)
+    }
+
+    #[test]
+    fn both_directions_have_one_key() {
+        let (a, b) = (endpoint("192.0.2.1", 40_000), endpoint("192.0.2.2", 80));
+
+        let (there, sent_there) = FlowKey::new(Transport::Tcp, a, b);
+        let (back, sent_back) = FlowKey::new(Transport::Tcp, b, a);
+
+        assert_eq!(there, back);
+        assert_eq!(sent_there, sent_back.other());
+        assert_eq!(there.endpoint(sent_there), a);
+        assert_eq!(there.endpoint(sent_back), b);
+    }
+
+    #[test]
+    fn transports_and_families_do_not_mix() {
+        let v4 = (endpoint("0.0.0.1", 1), endpoint("0.0.0.2", 2));
+        let v6 = (endpoint("::1", 1), endpoint("::2", 2));
+
+        let tcp = FlowKey::new(Transport::Tcp, v4.0, v4.1).0;
+
+        assert_ne!(tcp, FlowKey::new(Transport::Udp, v4.0, v4.1).0);
+        assert_ne!(tcp, FlowKey::new(Transport::Tcp, v6.0, v6.1).0);
+        assert_eq!(FlowKey::new(Transport::Tcp, v6.0, v6.1).0.endpoint(End::High), v6.1);
+    }
+
+    #[test]
+    fn identifiers_are_the_same_in_every_run() {
+        let key =
+            FlowKey::new(Transport::Tcp, endpoint("192.0.2.1", 40_000), endpoint("192.0.2.2", 80))
+                .0;
+
+        let uid = key.uid(Timestamp::from_secs(1), 7);
+
+        assert_eq!(uid, key.uid(Timestamp::from_secs(1), 7));
+        assert_ne!(uid, key.uid(Timestamp::from_secs(1), 8));
+        assert_eq!(uid.0 >> 96, 0);
+    }
+
+    #[test]
+    fn the_key_stays_small() {
+        assert_eq!(size_of::<FlowKey>(), 40);
+    }
+}

@@ -1,0 +1,36 @@
+//! Connections: who talks to whom, how it began, how it ended.
+//!
+//! The table takes decoded packets in order of time and gives events: a `Contact` as soon as the
+//! outcome of an attempt is known, a `Conn` when the connection is over. States and history letters
+//! are Zeek's; `docs/zeek-differences.md` lists where they differ and why.
+
+mod arrival;
+mod config;
+mod connection;
+mod contents;
+mod datagrams;
+mod direction;
+mod endpoint;
+mod expiry;
+mod history;
+mod icmp;
+mod key;
+mod oddity;
+mod outcome;
+mod reassembly;
+mod report;
+mod segments;
+mod state;
+mod store;
+mod table;
+mod tcp;
+mod transitions;
+
+#[cfg(test)]
+mod stories;
+#[cfg(test)]
+mod testkit;
+
+pub use config::FlowConfig;
+pub use key::shard_pair;
+pub use table::{FlowStats, FlowTable, KnownServices};

@@ -1,0 +1,319 @@
+//! One direction of a TCP stream in order: its first bytes for the recognisers, and for all of it
+//! which bytes the capture missed.
+//!
+//! The common segment, in order and with nothing waiting, moves one number and copies nothing.
+
+/// Segments ahead of a hole that are remembered; a loss burst is shorter, and an attacker who
+/// leaves holes pays with `missed_bytes`, not with our memory.
+const MAX_LATE: usize = 64;
+
+/// A direction, in sequence numbers relative to its SYN (so the first byte is 1).
+#[derive(Debug)]
+pub(super) struct Stream {
+    /// Everything before it was delivered or given up.
+    next: i64,
+    /// Everything before it was acknowledged.
+    trimmed: i64,
+    /// Segments beyond a hole, in order, without overlap.
+    late: Vec<Late>,
+    /// Bytes of `late`'s data.
+    held: usize,
+}
+
+#[derive(Debug)]
+struct Late {
+    from: i64,
+    to: i64,
+    data: Option<Box<[u8]>>,
+}
+
+/// A segment's place and the bytes that were captured of it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Chunk<'a> {
+    /// Sequence number of its first byte.
+    pub(super) from: i64,
+    /// Its bytes.
+    pub(super) data: &'a [u8],
+}
+
+/// Bytes that an acknowledgement proves sent and the capture does not have.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(super) struct Gaps {
+    /// How many holes.
+    pub(super) holes: u32,
+    /// Bytes in all of them.
+    pub(super) bytes: u64,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { next: 1, trimmed: 1, late: Vec::new(), held: 0 }
+    }
+}
+
+impl Stream {
+    /// Takes a segment. Bytes before `keep_until` are given to `deliver` in order, each once; where
+    /// segments overlap, what came first wins. Returns whether an overlap had other content.
+    pub(super) fn on_data(
+        &mut self,
+        chunk: Chunk<'_>,
+        keep_until: i64,
+        deliver: &mut dyn FnMut(&[u8]),
+    ) -> bool {
+        let to = chunk.from + chunk.data.len() as i64;
+        if to <= self.next {
+            return false;
+        }
+        if chunk.from <= self.next && self.late.is_empty() {
+            let skip = (self.next - chunk.from) as usize;
+            let fresh = chunk.data.get(skip..).unwrap_or_default();
+            give(fresh, self.next, keep_until, deliver);
+            self.next = to;
+            return false;
+        }
+        let differs = self.insert(chunk, to, keep_until);
+        self.drain(keep_until, deliver);
+        differs
+    }
+
+    /// Takes an acknowledgement of everything before `to`. Holes below it are given up.
+    pub(super) fn on_ack(
+        &mut self,
+        to: i64,
+        keep_until: i64,
+        deliver: &mut dyn FnMut(&[u8]),
+    ) -> Gaps {
+        let mut gaps = Gaps::default();
+        if to <= self.trimmed {
+            return gaps;
+        }
+        while self.next < to {
+            let hole_end = self.late.first().map_or(to, |late| late.from.min(to));
+            gaps.holes += 1;
+            gaps.bytes += (hole_end - self.next) as u64;
+            self.next = hole_end;
+            self.drain(keep_until, deliver);
+        }
+        self.trimmed = to;
+        gaps
+    }
+
+    /// Notes an acknowledgement without giving up the holes below it.
+    pub(super) fn note_ack(&mut self, to: i64) {
+        self.trimmed = self.trimmed.max(to);
+    }
+
+    /// Lets go of held content; places stay known.
+    pub(super) fn forget_content(&mut self) {
+        if self.held > 0 {
+            self.held = 0;
+            for late in &mut self.late {
+                late.data = None;
+            }
+            self.merge();
+        }
+    }
+
+    /// Sequence number up to which everything was delivered or given up.
+    pub(super) const fn next(&self) -> i64 {
+        self.next
+    }
+
+    /// Whether something waits for a hole to be filled or for its acknowledgement.
+    pub(super) fn has_unacknowledged(&self) -> bool {
+        self.next > self.trimmed || !self.late.is_empty()
+    }
+
+    /// Bytes on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.held + self.late.capacity() * size_of::<Late>()
+    }
+
+    fn insert(&mut self, chunk: Chunk<'_>, to: i64, keep_until: i64) -> bool {
+        let mut at = chunk.from.max(self.next);
+        let mut differs = false;
+        let mut pieces = Vec::new();
+        let part = |from: i64, to: i64| {
+            let range = (from - chunk.from) as usize..(to - chunk.from) as usize;
+            chunk.data.get(range).unwrap_or_default()
+        };
+        for late in &self.late {
+            if late.to <= at {
+                continue;
+            }
+            if late.from >= to {
+                break;
+            }
+            if late.from > at {
+                pieces.push((at, late.from));
+            }
+            let (from, end) = (late.from.max(at), late.to.min(to));
+            let held = late
+                .data
+                .as_deref()
+                .and_then(|data| data.get((from - late.from) as usize..(end - late.from) as usize));
+            differs |= held.is_some_and(|held| held != part(from, end));
+            at = late.to;
+        }
+        if at < to {
+            pieces.push((at, to));
+        }
+        for (from, to) in pieces {
+            if self.late.len() >= MAX_LATE {
+                break;
+            }
+            let data: Option<Box<[u8]>> = (to <= keep_until).then(|| Box::from(part(from, to)));
+            self.held += data.as_deref().map_or(0, <[u8]>::len);
+            let place = self.late.partition_point(|late| late.from < from);
+            self.late.insert(place, Late { from, to, data });
+        }
+        self.merge();
+        differs
+    }
+
+    /// Joins neighbours whose content nobody needs.
+    fn merge(&mut self) {
+        self.late.dedup_by(|later, earlier| {
+            let joins = earlier.to == later.from && earlier.data.is_none() && later.data.is_none();
+            if joins {
+                earlier.to = later.to;
+            }
+            joins
+        });
+    }
+
+    fn drain(&mut self, keep_until: i64, deliver: &mut dyn FnMut(&[u8])) {
+        let ready = self.late.iter().take_while(|late| {
+            let is_next = late.from <= self.next;
+            if is_next {
+                if let Some(data) = &late.data {
+                    give(data, late.from, keep_until, deliver);
+                }
+                self.next = self.next.max(late.to);
+            }
+            is_next
+        });
+        let ready = ready.count();
+        for late in self.late.drain(..ready) {
+            self.held -= late.data.map_or(0, |data| data.len());
+        }
+        if self.late.is_empty() {
+            self.late = Vec::new();
+        }
+    }
+}
+
+/// Delivers what lies before `keep_until`.
+fn give(data: &[u8], from: i64, keep_until: i64, deliver: &mut dyn FnMut(&[u8])) {
+    let wanted = usize::try_from(keep_until - from).unwrap_or(0).min(data.len());
+    match data.get(..wanted) {
+        Some(wanted) if !wanted.is_empty() => deliver(wanted),
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn feed(stream: &mut Stream, from: i64, data: &[u8], out: &mut Vec<u8>) -> bool {
+        stream.on_data(Chunk { from, data }, 1 << 14, &mut |bytes| out.extend(bytes))
+    }
+
+    #[test]
+    fn puts_segments_in_order() {
+        let (mut stream, mut out) = (Stream::default(), Vec::new());
+
+        feed(&mut stream, 4, b"def", &mut out);
+        feed(&mut stream, 7, b"gh", &mut out);
+        feed(&mut stream, 1, b"abc", &mut out);
+
+        assert_eq!(out, b"abcdefgh");
+        assert_eq!(stream.heap_bytes(), 0);
+    }
+
+    #[test]
+    fn the_first_of_two_overlapping_segments_wins() {
+        let (mut stream, mut out) = (Stream::default(), Vec::new());
+
+        feed(&mut stream, 3, b"cd", &mut out);
+        let differs = feed(&mut stream, 1, b"abXXef", &mut out);
+
+        assert_eq!(out, b"abcdef");
+        assert!(differs);
+    }
+
+    #[test]
+    fn a_retransmission_delivers_nothing_again() {
+        let (mut stream, mut out) = (Stream::default(), Vec::new());
+
+        feed(&mut stream, 1, b"abc", &mut out);
+        let differs = feed(&mut stream, 1, b"abc", &mut out);
+        feed(&mut stream, 2, b"bcd", &mut out);
+
+        assert_eq!(out, b"abcd");
+        assert!(!differs);
+    }
+
+    #[test]
+    fn an_acknowledgement_shows_what_is_missing() {
+        let (mut stream, mut out) = (Stream::default(), Vec::new());
+        feed(&mut stream, 1, b"abc", &mut out);
+        feed(&mut stream, 10, b"xyz", &mut out);
+
+        let gaps = stream.on_ack(15, 1 << 14, &mut |bytes| out.extend(bytes));
+
+        assert_eq!(gaps, Gaps { holes: 2, bytes: 6 + 2 });
+        assert_eq!(out, b"abcxyz");
+        assert_eq!(stream.next(), 15);
+    }
+
+    #[test]
+    fn stops_copying_beyond_the_prefix() {
+        let (mut stream, mut out) = (Stream::default(), Vec::<u8>::new());
+
+        stream.on_data(Chunk { from: 3, data: b"cdef" }, 5, &mut |bytes| out.extend(bytes));
+        stream.on_data(Chunk { from: 1, data: b"ab" }, 5, &mut |bytes| out.extend(bytes));
+
+        assert_eq!(stream.next(), 7);
+        assert_eq!(out.as_slice(), b"ab");
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_gives_the_same_stream(
+            order in Just((0..40usize).collect::<Vec<_>>()).prop_shuffle(),
+            overlap in 0usize..4,
+        ) {
+            let whole: Vec<u8> = (0..200u8).collect();
+            let (mut stream, mut out) = (Stream::default(), Vec::new());
+            for i in order {
+                let from = (i * 5).saturating_sub(overlap);
+                let differs = feed(&mut stream, 1 + from as i64, &whole[from..i * 5 + 5], &mut out);
+                prop_assert!(!differs);
+            }
+            prop_assert_eq!(out, whole);
+            prop_assert_eq!(stream.heap_bytes(), 0);
+        }
+
+        #[test]
+        fn holds_no_more_than_its_limits(
+            segments in proptest::collection::vec((1i64..1 << 40, 0usize..1400, any::<bool>()), 0..200)
+        ) {
+            let mut stream = Stream::default();
+            let data = [0u8; 1400];
+            let mut delivered = 0;
+            for (from, length, ack) in segments {
+                let mut count = |bytes: &[u8]| delivered += bytes.len();
+                if ack {
+                    stream.on_ack(from, 1 << 14, &mut count);
+                } else {
+                    stream.on_data(Chunk { from, data: &data[..length] }, 1 << 14, &mut count);
+                }
+                prop_assert!(stream.heap_bytes() <= (1 << 14) + 2 * MAX_LATE * size_of::<Late>());
+            }
+            prop_assert!(delivered <= 1 << 14);
+        }
+    }
+}

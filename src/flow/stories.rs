@@ -1,0 +1,7 @@
+//! What becomes of connections, as stories: states and histories, outcomes, directions, time,
+//! memory.
+
+mod direction;
+mod limits;
+mod outcomes;
+mod states;

@@ -1,0 +1,179 @@
+//! The detection thread's state: events in, scores and alerts out, one event at a time, in order.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use super::Observer;
+use crate::config::Config;
+use crate::detect::{self, Detector, Evidence};
+use crate::event::{Body, Event, community_id};
+use crate::incident::{Alert, AlertBook, Onsets};
+use crate::inventory::{Inventory, InventoryConfig, Networks};
+use crate::score::{Allowlist, ScoreBoard};
+use crate::time::Timestamp;
+
+/// Everything from events to alerts.
+pub struct Analysis {
+    inventory: Inventory,
+    detectors: Vec<Box<dyn Detector>>,
+    scores: ScoreBoard,
+    alerts: AlertBook,
+    onsets: Onsets,
+    allowlist: Allowlist,
+    counts: Counts,
+    evidence: Vec<Evidence>,
+    changed: Vec<Alert>,
+    touched: Vec<IpAddr>,
+}
+
+/// What has passed the detection thread.
+#[derive(Clone, Debug, Default)]
+pub struct Counts {
+    /// Events, by kind.
+    pub events: BTreeMap<&'static str, u64>,
+    /// Reports of evidence, by detector.
+    pub evidence: BTreeMap<&'static str, u64>,
+}
+
+impl Counts {
+    /// Events of all kinds.
+    pub fn all_events(&self) -> u64 {
+        self.events.values().sum()
+    }
+
+    /// Connections that ended.
+    pub fn connections(&self) -> u64 {
+        self.events.get("conn").copied().unwrap_or(0)
+    }
+}
+
+impl Analysis {
+    /// An analysis that has seen nothing.
+    pub fn new(config: &Config) -> Self {
+        let inventory = InventoryConfig {
+            home_nets: Networks::new(config.network.home_nets.clone()),
+            ..config.inventory.clone()
+        };
+        Self {
+            inventory: Inventory::new(&inventory),
+            detectors: detect::all(&config.detect),
+            scores: ScoreBoard::new(&config.score),
+            alerts: AlertBook::new(&config.alerts, &config.network, config.sensor.name(), |talk| {
+                community_id(talk, 0)
+            }),
+            onsets: Onsets::default(),
+            allowlist: Allowlist::new(&config.allow),
+            counts: Counts::default(),
+            evidence: Vec::new(),
+            changed: Vec::new(),
+            touched: Vec::new(),
+        }
+    }
+
+    /// Takes from `config` what can change without forgetting: the allowlist.
+    pub fn reload(&mut self, config: &Config) {
+        self.allowlist = Allowlist::new(&config.allow);
+    }
+
+    /// Takes one event through inventory, detectors, scores and alerts.
+    pub fn on_event(&mut self, event: &Event, observer: &mut dyn Observer) {
+        observer.on_event(event);
+        *self.counts.events.entry(event.kind()).or_insert(0) += 1;
+        if let (Body::Contact(_), Some(talk)) = (&event.body, &event.conversation) {
+            self.onsets.on_contact(talk.client.addr);
+        }
+        let may_hide = self.allowlist.has_event_entries();
+        for detector in &mut self.detectors {
+            if !(may_hide && self.allowlist.hides_event(detector.id(), event)) {
+                detector.on_event(event, &self.inventory, &mut self.evidence);
+            }
+        }
+        if !self.evidence.is_empty() {
+            self.weigh(event.ts, observer);
+        }
+        self.inventory.on_event(event);
+    }
+
+    /// Lets time pass.
+    pub fn on_tick(&mut self, now: Timestamp, observer: &mut dyn Observer) {
+        for detector in &mut self.detectors {
+            detector.on_tick(now, &self.inventory, &mut self.evidence);
+        }
+        self.scores.advance(now);
+        self.weigh(now, observer);
+        self.alerts.on_tick(now, &mut self.changed);
+        self.tell(observer);
+    }
+
+    /// Ends: what the detectors held back comes out; open alerts stay open.
+    pub fn finish(&mut self, now: Timestamp, observer: &mut dyn Observer) {
+        self.on_tick(now, observer);
+    }
+
+    fn weigh(&mut self, now: Timestamp, observer: &mut dyn Observer) {
+        for evidence in self.evidence.drain(..) {
+            *self.counts.evidence.entry(evidence.detector).or_insert(0) += 1;
+            if self.allowlist.hides(&evidence) {
+                continue;
+            }
+            let Some(change) = self.scores.add(evidence) else { continue };
+            self.touched.push(change.host);
+            if let Some(host) = self.scores.get(change.host) {
+                self.alerts.on_change(host, now, &mut self.changed);
+            }
+        }
+        self.tell(observer);
+    }
+
+    fn tell(&mut self, observer: &mut dyn Observer) {
+        for alert in self.changed.drain(..) {
+            if let Some(host) = alert.host {
+                self.onsets.on_alert(host);
+            }
+            observer.on_alert(&alert);
+        }
+    }
+
+    /// Takes the hosts whose score changed since the last call, each once.
+    pub fn take_touched(&mut self) -> Vec<IpAddr> {
+        let mut touched = std::mem::take(&mut self.touched);
+        touched.sort_unstable();
+        touched.dedup();
+        touched
+    }
+
+    /// What is known of the hosts.
+    pub const fn inventory(&self) -> &Inventory {
+        &self.inventory
+    }
+
+    /// The scores.
+    pub const fn scores(&self) -> &ScoreBoard {
+        &self.scores
+    }
+
+    /// The alerts.
+    pub const fn alerts(&self) -> &AlertBook {
+        &self.alerts
+    }
+
+    /// The allowlist and what it hid.
+    pub const fn allowlist(&self) -> &Allowlist {
+        &self.allowlist
+    }
+
+    /// How far each host got before its first alert.
+    pub const fn onsets(&self) -> &Onsets {
+        &self.onsets
+    }
+
+    /// What has passed.
+    pub const fn counts(&self) -> &Counts {
+        &self.counts
+    }
+
+    /// Bytes that each detector holds, by its id.
+    pub fn detector_bytes(&self) -> impl Iterator<Item = (&'static str, usize)> {
+        self.detectors.iter().map(|detector| (detector.id(), detector.state_bytes()))
+    }
+}

@@ -1,0 +1,106 @@
+//! Packets on their way to another thread: headers by value, payloads side by side in one buffer.
+
+use std::ops::Range;
+
+use crate::decode::{Body, IpPacket, Packet, TransportHeader};
+use crate::time::Timestamp;
+
+/// A moment at which timers fire: after every packet with a smaller number, before the others.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tick {
+    /// Number of the packet that made it fire.
+    pub(super) number: u64,
+    /// Its place among the ticks that this packet made fire.
+    pub(super) ordinal: u32,
+    /// Packet time.
+    pub(super) now: Timestamp,
+}
+
+/// What one flow worker gets at a time.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    packets: Vec<Queued>,
+    payloads: Vec<u8>,
+    /// Ticks that fall into the batch, in order; every worker gets them all.
+    pub(super) ticks: Vec<Tick>,
+    /// Set in the last batch: where and when the input ended.
+    pub(super) end: Option<Tick>,
+}
+
+#[derive(Debug)]
+struct Queued {
+    number: u64,
+    shard: usize,
+    packet: Packet<'static>,
+    payload: Range<usize>,
+}
+
+impl Batch {
+    /// Copies `packet` in.
+    pub(super) fn push(&mut self, number: u64, shard: usize, packet: &Packet<'_>) {
+        let payload = payload(packet);
+        let start = self.payloads.len();
+        self.payloads.extend_from_slice(payload);
+        self.packets.push(Queued {
+            number,
+            shard,
+            packet: with_payload(packet, &[]),
+            payload: start..self.payloads.len(),
+        });
+    }
+
+    /// The packets in order of arrival, with number and shard.
+    pub(super) fn packets(&self) -> impl Iterator<Item = (u64, usize, Packet<'_>)> {
+        self.packets.iter().map(|queued| {
+            let payload = self.payloads.get(queued.payload.clone()).unwrap_or_default();
+            (queued.number, queued.shard, with_payload(&queued.packet, payload))
+        })
+    }
+}
+
+fn payload<'a>(packet: &Packet<'a>) -> &'a [u8] {
+    match &packet.body {
+        Body::Arp(_) => &[],
+        Body::Ip(ip) => match &ip.transport {
+            TransportHeader::Tcp(tcp) => tcp.payload,
+            TransportHeader::Udp(udp) => udp.payload,
+            TransportHeader::Icmp(icmp) => icmp.payload,
+            TransportHeader::Sctp(sctp) => sctp.payload,
+        },
+    }
+}
+
+/// The same packet over another copy of its payload.
+fn with_payload<'b>(packet: &Packet<'_>, payload: &'b [u8]) -> Packet<'b> {
+    let body = match &packet.body {
+        Body::Arp(arp) => Body::Arp(*arp),
+        Body::Ip(ip) => Body::Ip(IpPacket {
+            src: ip.src,
+            dst: ip.dst,
+            ttl: ip.ttl,
+            ip_len: ip.ip_len,
+            transport: match ip.transport {
+                TransportHeader::Tcp(tcp) => {
+                    TransportHeader::Tcp(crate::decode::TcpSegment { payload, ..tcp })
+                }
+                TransportHeader::Udp(udp) => {
+                    TransportHeader::Udp(crate::decode::UdpDatagram { payload, ..udp })
+                }
+                TransportHeader::Icmp(icmp) => {
+                    TransportHeader::Icmp(crate::decode::IcmpMessage { payload, ..icmp })
+                }
+                TransportHeader::Sctp(sctp) => {
+                    TransportHeader::Sctp(crate::decode::SctpPacket { payload, ..sctp })
+                }
+            },
+        }),
+    };
+    Packet {
+        ts: packet.ts,
+        interface: packet.interface,
+        macs: packet.macs,
+        vlan: packet.vlan,
+        tunnel: packet.tunnel,
+        body,
+    }
+}
