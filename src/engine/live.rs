@@ -69,8 +69,13 @@ impl Engine for LiveEngine {
     ) -> Result<(), EngineError> {
         let Wiring { published, commands, alerts } = wiring;
         let stop = source.stop_handle();
-        let mut observer =
-            Publisher { published, alerts, budgets: Budgets::of(&config), full: None, lag: (0, None) };
+        let mut observer = Publisher {
+            published,
+            alerts,
+            budgets: Budgets::of(&config),
+            full: None,
+            lag: (0, None),
+        };
         let mut commands = || match commands.try_recv() {
             Ok(Command::Reload(config)) => Some(pipeline::Command::Reload(config)),
             // Without a daemon there is nobody to go on for.
