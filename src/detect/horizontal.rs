@@ -48,8 +48,8 @@ pub struct Config {
     /// What an everyday failure counts, of one, while nobody outside was heard for a minute: the
     /// uplink is down.
     pub uplink_down_weight: f64,
-    /// Failing hosts in one /24 (IPv6: /64) and on one service from which the next ones count in
-    /// full, whatever the port.
+    /// How many more hosts of one /24 (IPv6: /64) must have failed than answered on one service for
+    /// the next ones to count in full, whatever the port.
     pub dense_from: u8,
     /// Hosts first called within one second from which calls that the end of the input cut off
     /// count half, however short the wait: nobody needs so many at once. The web is exempt.
@@ -115,7 +115,7 @@ struct Tried {
 struct Source {
     seen: Seen,
     tried: Vec<Tried>,
-    /// Failures by (service, /24), most recent last.
+    /// By (service, /24), most recent last: how many hosts more failed there than answered.
     dense: Vec<(u32, u8)>,
     burst_since: Timestamp,
     burst: u32,
@@ -183,7 +183,9 @@ impl Config {
         let is_outside = matches!(attempt.direction, Direction::Outbound | Direction::Transit);
         match attempt.class {
             Class::Admin => Some((self.targeted, false)),
-            Class::Dynamic => is_dense.then_some((self.targeted, false)),
+            // Failures only side by side, successes wherever they are.
+            Class::Dynamic if is_dense || attempt.is_accepted() => Some((self.targeted, false)),
+            Class::Dynamic => None,
             _ if !is_outside || (is_dense && attempt.class != Class::Web) => {
                 Some((self.targeted, false))
             }
@@ -200,7 +202,7 @@ impl Config {
             return;
         }
         let failure = source.failure(attempt, view.failure_weight, self);
-        let is_dense = failure > 0.0 && source.is_dense(attempt, self.dense_from);
+        let is_dense = source.is_dense(attempt, failure, self.dense_from);
         let Some((odds, is_everyday)) = self.odds(attempt, is_dense) else { return };
 
         let failure = if is_everyday && view.outside_is_silent {
@@ -212,7 +214,9 @@ impl Config {
         self.step(source, one, attempt, failure, odds, is_everyday);
         out.extend(self.evidence(source, one, attempt));
 
-        let is_first = !is_everyday && source.seen.insert(!peer_hash(attempt.dst), max);
+        let is_scattered = attempt.class == Class::Dynamic && !is_dense;
+        let is_first =
+            !is_everyday && !is_scattered && source.seen.insert(!peer_hash(attempt.dst), max);
         if is_first {
             let any = Subject { direction: attempt.direction, service: None };
             self.step(source, any, attempt, failure, odds, false);
@@ -230,11 +234,6 @@ impl Config {
         is_everyday: bool,
     ) {
         if attempt.is_accepted() {
-            // Who only ever succeeds on arbitrary ports needs no walk.
-            let is_known = source.tried.iter().any(|tried| tried.subject == subject);
-            if !is_known && attempt.class == Class::Dynamic {
-                return;
-            }
             let tried = source.tried(subject, attempt.start, is_everyday, self.services_max);
             let Some(tried) = tried else { return };
             tried.succeeded = tried.succeeded.saturating_add(1);
@@ -363,18 +362,27 @@ impl Source {
         failure + f64::from(std::mem::take(&mut self.owed))
     }
 
-    /// Counts a failure in its neighbourhood and tells whether that is dense by now.
-    fn is_dense(&mut self, attempt: &Attempt, from: u8) -> bool {
+    /// Counts an attempt in its neighbourhood and tells whether that is dense with failures by now.
+    /// A mail server delivers to many hosts of a big provider, and some refuse: those that answer
+    /// make up for as many that do not.
+    fn is_dense(&mut self, attempt: &Attempt, failure: f64, from: u8) -> bool {
         let around = stable_hash(neighbourhood(attempt.dst));
         let key = mix(around ^ u64::from(attempt.service.port)) as u32;
-        let mut count = 0;
-        if let Some(at) = self.dense.iter().position(|(known, _)| *known == key) {
-            (_, count) = self.dense.remove(at);
-        } else if self.dense.len() >= Horizontal::DENSE_MAX {
-            self.dense.remove(0);
+        let known = self.dense.iter().position(|(known, _)| *known == key);
+        let mut surplus = known.map_or(0, |at| self.dense.remove(at).1);
+        let was_dense = surplus >= from;
+        if attempt.is_accepted() {
+            surplus = surplus.saturating_sub(1);
+        } else if failure > 0.0 {
+            surplus = surplus.saturating_add(1);
         }
-        self.dense.push((key, count.saturating_add(1)));
-        count >= from
+        if surplus > 0 {
+            if self.dense.len() >= Horizontal::DENSE_MAX {
+                self.dense.remove(0);
+            }
+            self.dense.push((key, surplus));
+        }
+        was_dense
     }
 
     fn tried(
