@@ -16,6 +16,7 @@ use super::attempt::Attempt;
 use super::report::{Gate, Sample, spoken};
 use super::services::{Class, Direction, class};
 use super::{Detector, Evidence, Family};
+use crate::config::units::{self, ByteSize};
 use crate::event::{Conversation, Event, Opening};
 use crate::inventory::{Inventory, Table, Weigh};
 use crate::net::{Service, Transport};
@@ -27,33 +28,44 @@ use crate::time::Timestamp;
 pub struct Config {
     /// Failed ports that every client is forgiven. Three: mail clients that look for their server
     /// try a handful, of which some answer.
+    #[serde(deserialize_with = "units::amount")]
     pub forgiven: f64,
     /// Nats for each further failed port.
+    #[serde(deserialize_with = "units::nats")]
     pub nats: f64,
     /// What a failed attempt on an arbitrary high port counts, of one: agreed ports that a firewall
     /// closes, and calls that are over.
+    #[serde(deserialize_with = "units::share")]
     pub dynamic_weight: f64,
     /// What a stray ACK or FIN counts, of one: mostly the end of a connection that began earlier,
     /// but hundreds of ports are not.
+    #[serde(deserialize_with = "units::share")]
     pub stray_weight: f64,
     /// What a NULL or XMAS segment counts, of one.
+    #[serde(deserialize_with = "units::amount")]
     pub stealth_weight: f64,
     /// What a port that lets it in takes off, of one.
+    #[serde(deserialize_with = "units::share")]
     pub accepted_relief: f64,
     /// Different well-known ports begun within one second from which calls that the end of the
     /// input cut off count in full, however short the wait.
+    #[serde(deserialize_with = "units::count")]
     pub burst: u32,
     /// Ports remembered for one pair of hosts; later ones are taken for new.
+    #[serde(deserialize_with = "units::count")]
     pub ports_max: usize,
     /// Time without an attempt after which a pair begins anew.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub forget_after: std::time::Duration,
     /// Targets reported for one source; what it does to others adds nothing.
+    #[serde(deserialize_with = "units::count")]
     pub targets_max: usize,
     /// The most nats for one target.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
     /// Bytes for all pairs; the outsider's that was active least recently is forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
 }
 
 impl Default for Config {
@@ -70,7 +82,7 @@ impl Default for Config {
             forget_after: std::time::Duration::from_secs(86_400),
             targets_max: 8,
             llr_max: 10.0,
-            budget_bytes: 32 << 20,
+            budget: ByteSize::mib(32),
         }
     }
 }
@@ -114,8 +126,8 @@ impl Vertical {
     /// A detector that has seen nothing.
     pub fn new(config: &Config) -> Self {
         Self {
-            pairs: Table::new(config.budget_bytes),
-            reported: Table::new(config.budget_bytes / Self::REPORTED_SHARE),
+            pairs: Table::new(config.budget.0),
+            reported: Table::new(config.budget.0 / Self::REPORTED_SHARE),
             config: config.clone(),
         }
     }
