@@ -4,6 +4,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
+use wormwatch::config::units::ByteSize;
 use wormwatch::decode::{DecodeConfig, Decoder};
 use wormwatch::source::{Frame, LinkType};
 use wormwatch::time::Timestamp;
@@ -13,7 +14,7 @@ const BUDGET: usize = 4096;
 fuzz_target!(|data: &[u8]| {
     let Some((link, mut rest)) = data.split_first_chunk::<2>() else { return };
     let link = LinkType(u16::from_be_bytes(*link));
-    let config = DecodeConfig { fragment_bytes: BUDGET, ..DecodeConfig::default() };
+    let config = DecodeConfig { budget: ByteSize(BUDGET), ..DecodeConfig::default() };
     let mut decoder = Decoder::new(&config);
     let mut secs = 0;
 

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use toml::de::{DeTable, DeValue};
 
 use super::Config;
+use super::check::Mismatch;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -67,6 +68,40 @@ impl ConfigError {
     }
 }
 
+impl ConfigError {
+    /// Where in `text` the setting stands that `mismatch` is about, if it does.
+    pub(super) fn of(mismatch: &Mismatch, text: &str, path: PathBuf) -> Self {
+        let place = span_of(text, &mismatch.path).map(|span| Place::of(&span, text));
+        let position = match &place {
+            Some(place) => format!(" at line {}, column {}", place.line, place.column),
+            None => String::new(),
+        };
+        let (key, section) = mismatch.path.split_last().unwrap_or((&"", &[]));
+        let what = format!("`{key}`{}{position}: {}", inside(&dotted(section)), mismatch.what);
+        Self::Wrong(Box::new(Mistake { path, what, place }))
+    }
+}
+
+/// The value at `path`, if the file has it.
+fn span_of(text: &str, path: &[&str]) -> Option<Range<usize>> {
+    let (table, _) = DeTable::parse_recoverable(text);
+    let (key, sections) = path.split_last()?;
+    let mut table = table.get_ref();
+    for section in sections {
+        table = table.iter().find(|(key, _)| key.get_ref() == section)?.1.get_ref().as_table()?;
+    }
+    Some(table.iter().find(|(name, _)| name.get_ref() == key)?.1.span())
+}
+
+/// A table's path as TOML writes it: detectors' ids have a dot of their own.
+fn dotted<S: AsRef<str>>(keys: &[S]) -> String {
+    let quoted = |key: &S| match key.as_ref() {
+        key if key.contains('.') => format!("\"{key}\""),
+        key => key.to_owned(),
+    };
+    keys.iter().map(quoted).collect::<Vec<_>>().join(".")
+}
+
 impl fmt::Display for Mistake {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}: {}", self.path.display(), self.what)?;
@@ -114,6 +149,10 @@ fn hint(key: &str, known: &[&str], section: &str) -> String {
     if let Some((_, name)) = nearest {
         return format!(": did you mean `{name}`?");
     }
+    let begins = format!("{key}.");
+    if let Some(id) = known.iter().find(|name| name.starts_with(&begins)) {
+        return format!(": a name with a dot is quoted, as in [{section}.\"{id}\"]");
+    }
     let homes: Vec<_> = known_keys()
         .into_iter()
         .filter(|(home, name)| name == key && home != section)
@@ -133,8 +172,8 @@ fn known_keys() -> Vec<(String, String)> {
     fn collect(section: &str, table: &toml::Table, into: &mut Vec<(String, String)>) {
         for (key, value) in table {
             if let toml::Value::Table(inner) = value {
-                let path =
-                    if section.is_empty() { key.clone() } else { format!("{section}.{key}") };
+                let key = dotted(std::slice::from_ref(key));
+                let path = if section.is_empty() { key } else { format!("{section}.{key}") };
                 collect(&path, inner, into);
             } else {
                 into.push((section.to_owned(), key.clone()));
@@ -164,7 +203,7 @@ fn path_of(text: &str, span: &Range<usize>) -> Option<Path> {
     let (table, _) = DeTable::parse_recoverable(text);
     let mut keys = keys_to(table.get_ref(), span)?;
     let key = keys.pop()?;
-    Some(Path { section: keys.join("."), key })
+    Some(Path { section: dotted(&keys), key })
 }
 
 fn keys_to(table: &DeTable<'_>, span: &Range<usize>) -> Option<Vec<String>> {
@@ -229,6 +268,46 @@ mod tests {
     }
 
     #[test]
+    fn names_the_nearest_interface_setting() {
+        insta::assert_snapshot!(complaint("[capture]\ninterfces = [\"eth0\"]\n"), @r#"
+        wormwatch.toml: unknown key `interfces` in [capture] at line 2, column 1: did you mean `interfaces`?
+          |
+        2 | interfces = ["eth0"]
+          | ^^^^^^^^^
+        "#);
+    }
+
+    #[test]
+    fn names_the_nearest_detector() {
+        insta::assert_snapshot!(complaint("[detect.\"scan.horizontl\"]\nforgiven = 2.0\n"), @r#"
+        wormwatch.toml: unknown key `scan.horizontl` in [detect] at line 1, column 9: did you mean `scan.horizontal`?
+          |
+        1 | [detect."scan.horizontl"]
+          |         ^^^^^^^^^^^^^^^^
+        "#);
+    }
+
+    #[test]
+    fn names_the_nearest_key_of_a_detector() {
+        insta::assert_snapshot!(complaint("[detect.\"scan.horizontal\"]\nforgivn = 2.0\n"), @r#"
+        wormwatch.toml: unknown key `forgivn` in [detect."scan.horizontal"] at line 2, column 1: did you mean `forgiven`?
+          |
+        2 | forgivn = 2.0
+          | ^^^^^^^
+        "#);
+    }
+
+    #[test]
+    fn says_that_a_detectors_id_is_quoted() {
+        insta::assert_snapshot!(complaint("[detect.scan.horizontal]\nforgiven = 2.0\n"), @r#"
+        wormwatch.toml: unknown key `scan` in [detect] at line 1, column 9: a name with a dot is quoted, as in [detect."scan.horizontal"]
+          |
+        1 | [detect.scan.horizontal]
+          |         ^^^^
+        "#);
+    }
+
+    #[test]
     fn lists_the_known_keys_when_none_is_near() {
         insta::assert_snapshot!(complaint("[web]\nxyzzy = 1\n"), @r"
         wormwatch.toml: unknown key `xyzzy` in [web] at line 2, column 1: known here are `listen`
@@ -251,7 +330,7 @@ mod tests {
     #[test]
     fn marks_an_item_of_a_list() {
         insta::assert_snapshot!(complaint("[network]\nhome_nets = [\"10.0.0.0/8\", \"10.0.0/33\"]\n"), @r#"
-        wormwatch.toml: `home_nets` in [network] at line 2, column 28: invalid IP address syntax
+        wormwatch.toml: `home_nets` in [network] at line 2, column 28: `10.0.0/33` is neither a network nor an address
           |
         2 | home_nets = ["10.0.0.0/8", "10.0.0/33"]
           |                            ^^^^^^^^^^^

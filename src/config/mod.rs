@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, checked once, in which every mistake is an error with a line.
 
+mod check;
 mod error;
 mod file;
 mod network;
@@ -65,6 +66,7 @@ pub struct SensorConfig {
     /// The sensor's name, which every alert carries; empty for none.
     pub name: String,
     /// Threads that track connections; 1 does everything on one thread.
+    #[serde(deserialize_with = "units::count")]
     pub threads: usize,
 }
 
@@ -98,7 +100,10 @@ impl Config {
     /// # Errors
     /// As [`Config::load`].
     pub fn parse(text: &str, path: &std::path::Path) -> Result<Self, ConfigError> {
-        toml::from_str(text).map_err(|error| ConfigError::new(&error, text, PathBuf::from(path)))
+        let config: Self = toml::from_str(text)
+            .map_err(|error| ConfigError::new(&error, text, PathBuf::from(path)))?;
+        config.check().map_err(|mismatch| ConfigError::of(&mismatch, text, PathBuf::from(path)))?;
+        Ok(config)
     }
 
     /// Writes the configuration in effect as TOML.

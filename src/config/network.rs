@@ -1,16 +1,55 @@
 //! `[network]`: which addresses are ours.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
+
+use crate::inventory::Networks;
 
 /// `[network]`: what is ours.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct NetworkConfig {
-    /// Networks whose hosts are internal.
+    /// Networks and addresses whose hosts are internal.
+    #[serde(deserialize_with = "networks")]
     pub home_nets: Vec<IpNet>,
+    /// Hosts and networks that may scan: vulnerability scanners, asset discovery.
+    pub allowed_scanners: Networks,
+}
+
+/// Reads networks; a bare address is a network of its own.
+fn networks<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<IpNet>, D::Error> {
+    let written = Vec::<Network>::deserialize(deserializer)?;
+    Ok(written.into_iter().map(|network| network.0).collect())
+}
+
+/// One network as people write it.
+struct Network(IpNet);
+
+impl<'de> Deserialize<'de> for Network {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(NetworkVisitor)
+    }
+}
+
+/// Parses while the item is visited, so that a mistake is marked where it stands in the list.
+struct NetworkVisitor;
+
+impl de::Visitor<'_> for NetworkVisitor {
+    type Value = Network;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a network or an address")
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Network, E> {
+        text.parse()
+            .or_else(|_| text.parse::<IpAddr>().map(IpNet::from))
+            .map(Network)
+            .map_err(|_| E::custom(format!("`{text}` is neither a network nor an address")))
+    }
 }
 
 /// Private (RFC 1918), shared with the carrier (RFC 6598), link-local (RFC 3927, RFC 4291), unique
@@ -33,6 +72,7 @@ impl Default for NetworkConfig {
                 v6(0xfc00, 0, 7),
                 v6(0, 1, 128),
             ],
+            allowed_scanners: Networks::default(),
         }
     }
 }
@@ -58,5 +98,14 @@ mod tests {
 
         assert!(ours.iter().all(|addr| network.is_internal(addr.parse().unwrap())));
         assert!(!theirs.iter().any(|addr| network.is_internal(addr.parse().unwrap())));
+    }
+    #[test]
+    fn a_bare_address_is_a_network_of_its_own() {
+        let network: NetworkConfig =
+            toml::from_str("home_nets = [\"10.0.0.5\", \"2001:db8::7\"]").unwrap();
+
+        assert!(network.is_internal("10.0.0.5".parse().unwrap()));
+        assert!(network.is_internal("2001:db8::7".parse().unwrap()));
+        assert!(!network.is_internal("10.0.0.6".parse().unwrap()));
     }
 }

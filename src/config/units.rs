@@ -14,7 +14,15 @@ pub struct ByteSize(pub usize);
 /// Binary units, largest first.
 const UNITS: [(&str, usize); 4] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10), ("B", 1)];
 
+/// The smallest budget that a table works with.
+const SMALLEST_BUDGET: ByteSize = ByteSize(64 << 10);
+
 impl ByteSize {
+    /// `kibibytes` × 2^10 bytes.
+    pub const fn kib(kibibytes: usize) -> Self {
+        Self(kibibytes << 10)
+    }
+
     /// `mebibytes` × 2^20 bytes.
     pub const fn mib(mebibytes: usize) -> Self {
         Self(mebibytes << 20)
@@ -71,6 +79,56 @@ pub fn nats<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error>
         return Ok(value);
     }
     Err(de::Error::invalid_value(Unexpected::Float(value), &"a number of nats from 0 upwards"))
+}
+
+/// Reads a number that is finite and not negative.
+///
+/// # Errors
+/// If it is neither.
+pub fn amount<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    if value.is_finite() && value >= 0.0 {
+        return Ok(value);
+    }
+    Err(de::Error::invalid_value(Unexpected::Float(value), &"a number from 0 upwards"))
+}
+
+/// Reads a probability that leaves room for doubt: above 0 and below 1.
+///
+/// # Errors
+/// If it is certain, or none.
+pub fn odds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+    let value = f64::deserialize(deserializer)?;
+    if value > 0.0 && value < 1.0 {
+        return Ok(value);
+    }
+    Err(de::Error::invalid_value(Unexpected::Float(value), &"a probability above 0 and below 1"))
+}
+
+/// Reads a count of at least one.
+///
+/// # Errors
+/// If it is zero, negative or too large.
+pub fn count<'de, T: TryFrom<u64>, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
+    let expected = &"a count from 1 upwards";
+    let value = i64::deserialize(deserializer)?;
+    u64::try_from(value)
+        .ok()
+        .filter(|value| *value > 0)
+        .and_then(|value| T::try_from(value).ok())
+        .ok_or_else(|| de::Error::invalid_value(Unexpected::Signed(value), expected))
+}
+
+/// Reads a budget of at least 64 KiB: below, a table forgets what it has just learned.
+///
+/// # Errors
+/// If it is no size, or a smaller one.
+pub fn budget<'de, D: Deserializer<'de>>(deserializer: D) -> Result<ByteSize, D::Error> {
+    let size = ByteSize::deserialize(deserializer)?;
+    if size >= SMALLEST_BUDGET {
+        return Ok(size);
+    }
+    Err(de::Error::custom(format!("a budget of {size}, expected at least {SMALLEST_BUDGET}")))
 }
 
 /// Reads prior log-odds: finite, and below zero because an infected host is the exception.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::fmt::format::{Format, Writer};
@@ -21,6 +21,7 @@ const OVERRULE: &str = "RUST_LOG";
 pub struct LogSettings {
     /// What is worth a line: `error`, `warn`, `info`, `debug`, `trace`, or a list of
     /// `module=level`, as in `RUST_LOG`, which overrules it.
+    #[serde(deserialize_with = "level")]
     pub level: String,
     /// How a line looks.
     pub format: LogFormat,
@@ -29,6 +30,15 @@ pub struct LogSettings {
 impl Default for LogSettings {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Auto }
+    }
+}
+
+/// Reads a level or a list of levels.
+fn level<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    let level = String::deserialize(deserializer)?;
+    match EnvFilter::builder().parse(&level) {
+        Ok(_) => Ok(level),
+        Err(error) => Err(de::Error::custom(format!("`{level}` is no level: {error}"))),
     }
 }
 

@@ -197,6 +197,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::config::units::ByteSize;
     use crate::decode::frames::{
         cat, ether, frame_at, ip4, ip4_between, ip6, seen, syn, syn6, tcp, udp,
     };
@@ -342,7 +343,7 @@ mod tests {
             ),
         ) {
             let samples = samples();
-            let config = DecodeConfig { fragment_bytes: 2000, ..DecodeConfig::default() };
+            let config = DecodeConfig { budget: ByteSize(2000), ..DecodeConfig::default() };
             let mut decoder = Decoder::new(&config);
             for (secs, (which, place, byte, wire)) in choices.iter().enumerate() {
                 let (link, mut data) = samples[which.index(samples.len())].clone();

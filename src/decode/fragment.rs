@@ -142,7 +142,7 @@ impl Fragments {
     /// Gives up the oldest until the rest fits, and says whether `key` was among them.
     fn evict(&mut self, key: &Key) -> bool {
         let mut lost = false;
-        while self.used > self.config.fragment_bytes {
+        while self.used > self.config.budget.0 {
             let Some(oldest) = self.waiting.front().map(|(oldest, _)| *oldest) else { break };
             lost |= oldest == *key;
             self.remove(&oldest);
@@ -186,6 +186,7 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::config::units::ByteSize;
     use crate::decode::frames::{A, B, cat, frame_at, ip4, ip4_between, ip6, line, tcp, udp};
     use crate::decode::{Decoder, TransportHeader};
     use crate::source::{Frame, LinkType};
@@ -411,7 +412,7 @@ mod tests {
 
     #[test]
     fn evicts_the_oldest_to_stay_within_its_budget() {
-        let config = DecodeConfig { fragment_bytes: 20_000, ..DecodeConfig::default() };
+        let config = DecodeConfig { budget: ByteSize(20_000), ..DecodeConfig::default() };
         let mut story = Story::new(&config);
         let send = |id: u16, more: bool| {
             let place = if more { MORE } else { 100 };
@@ -430,7 +431,7 @@ mod tests {
 
     #[test]
     fn drops_a_datagram_that_is_larger_than_the_budget() {
-        let config = DecodeConfig { fragment_bytes: 100, ..DecodeConfig::default() };
+        let config = DecodeConfig { budget: ByteSize(100), ..DecodeConfig::default() };
         let mut story = Story::new(&config);
 
         assert_eq!(story.see(0, &pieces()[0]), Err(Skip::FragmentDropped));
@@ -479,7 +480,7 @@ mod tests {
         let config: DecodeConfig = toml::from_str("fragment_timeout = \"60s\"").unwrap();
 
         assert_eq!(config.fragment_timeout, Duration::from_secs(60));
-        assert_eq!(config.fragment_bytes, DecodeConfig::default().fragment_bytes);
+        assert_eq!(config.budget, DecodeConfig::default().budget);
         assert!(toml::from_str::<DecodeConfig>("fragment_time = \"60s\"").is_err());
     }
 }

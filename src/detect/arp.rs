@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use super::report::{Gate, Sample, spoken};
 use super::seen::{Seen, peer_hash};
 use super::{Detector, Evidence, Family};
+use crate::config::units::{self, ByteSize};
 use crate::event::{Arp, Body, Event};
 use crate::inventory::{Inventory, Role, Table, Weigh};
 use crate::net::MacAddr;
@@ -26,43 +27,56 @@ use crate::time::Timestamp;
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     /// Time in which what is forgiven leaks away.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub window: Duration,
     /// New targets by weight within the window that every host is forgiven. Twelve: a host that
     /// starts up asks for its gateway, servers and printers; a busy file server for its clients.
+    #[serde(deserialize_with = "units::amount")]
     pub forgiven: f64,
     /// Nats for each further one.
+    #[serde(deserialize_with = "units::nats")]
     pub nats: f64,
     /// What any new target counts.
+    #[serde(deserialize_with = "units::amount")]
     pub base_weight: f64,
     /// What it counts more when it lies at most four beside the one before: sweeps walk, traffic
     /// does not.
+    #[serde(deserialize_with = "units::amount")]
     pub sequential_weight: f64,
     /// What it counts more when it follows the one before within [`Config::fast`].
+    #[serde(deserialize_with = "units::amount")]
     pub fast_weight: f64,
     /// Ten new targets a second are more than the traffic of one host makes.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub fast: Duration,
     /// Time for a target to show that it is there. Hosts answer within milliseconds.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub patience: Duration,
     /// What a target counts, of the above, when it is known to be there.
+    #[serde(deserialize_with = "units::share")]
     pub alive_factor: f64,
     /// What a gateway's requests count, of the above: they follow other hosts' traffic.
+    #[serde(deserialize_with = "units::share")]
     pub gateway_factor: f64,
     /// Share of targets asked in sequence or fast, or missing while others are seen to answer, that
     /// makes a sweep. Below both, a gateway that starts up looks the same ...
+    #[serde(deserialize_with = "units::share")]
     pub sweep_share: f64,
     /// ... see above, missing.
+    #[serde(deserialize_with = "units::share")]
     pub missing_share: f64,
     /// ... and this many nats are the most.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_unsure: f64,
     /// The most nats.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
     /// Targets remembered for one sender, at least.
+    #[serde(deserialize_with = "units::count")]
     pub targets_max: usize,
     /// Bytes for all senders; the one active least recently is forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
 }
 
 impl Default for Config {
@@ -83,7 +97,7 @@ impl Default for Config {
             llr_unsure: 4.5,
             llr_max: 10.0,
             targets_max: 512,
-            budget_bytes: 8 << 20,
+            budget: ByteSize::mib(8),
         }
     }
 }
@@ -132,8 +146,8 @@ impl ArpSweep {
     /// A detector that has seen nothing.
     pub fn new(config: &Config) -> Self {
         Self {
-            senders: Table::new(config.budget_bytes),
-            nameless: Table::new(config.budget_bytes / Self::NAMES_SHARE),
+            senders: Table::new(config.budget.0),
+            nameless: Table::new(config.budget.0 / Self::NAMES_SHARE),
             config: config.clone(),
         }
     }

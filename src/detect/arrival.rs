@@ -8,6 +8,7 @@ use super::report::{Sample, spoken};
 use super::seen::{Seen, peer_hash};
 use super::services::Direction;
 use super::{Evidence, Family};
+use crate::config::units::ByteSize;
 use crate::event::Event;
 use crate::inventory::{Inventory, Table, Weigh};
 use crate::time::Timestamp;
@@ -22,7 +23,7 @@ pub(crate) struct Terms {
     /// The most nats.
     pub(crate) llr_max: f64,
     /// Bytes for all arrivals; the oldest is forgotten first.
-    pub(crate) budget_bytes: usize,
+    pub(crate) budget: ByteSize,
 }
 
 /// One arrival and whom it called since.
@@ -43,7 +44,7 @@ pub(crate) struct Arrivals {
 
 impl Arrivals {
     pub(crate) fn new(terms: Terms) -> Self {
-        Self { arrivals: Table::new(terms.budget_bytes), terms }
+        Self { arrivals: Table::new(terms.budget.0), terms }
     }
 
     /// Watches `host` from now on.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use super::logins::{self, Login};
 use super::report::{Gate, Sample, spoken};
 use super::{Detector, Evidence, Family};
+use crate::config::units::{self, ByteSize};
 use crate::event::{Body, Conn, Conversation, Event, Outcome};
 use crate::inventory::{Inventory, Table, Tally, Weigh, stable_hash};
 use crate::net::{Transport, is_group};
@@ -28,27 +29,35 @@ pub struct Config {
     pub logins: Vec<Login>,
     /// Share by which two sessions may differ in the bytes of each side and still be alike: names
     /// and passwords differ in length, and tools guess up to six times a session.
+    #[serde(deserialize_with = "units::share")]
     pub likeness: f64,
     /// Bytes by which they may always differ.
+    #[serde(deserialize_with = "units::amount")]
     pub likeness_bytes: f64,
     /// Nats for each further host on which the same shape appears.
+    #[serde(deserialize_with = "units::nats")]
     pub spread_nats: f64,
     /// Sessions of one shape that follow each other this evenly (standard deviation over mean)...
+    #[serde(deserialize_with = "units::amount")]
     pub clockwork: f64,
     /// ... and at least this far apart are somebody's forgotten job with an old password, or a
     /// check ...
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub clockwork_gap: Duration,
     /// ... and weigh no more than this many nats.
+    #[serde(deserialize_with = "units::nats")]
     pub clockwork_llr: f64,
     /// Sessions of which only one side was captured count for one of this many.
     pub blind_doubt: f64,
     /// The most nats for one protocol.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
     /// Shapes remembered for one client; the one that was quiet longest makes room.
+    #[serde(deserialize_with = "units::count")]
     pub shapes_max: usize,
     /// Bytes for all clients; the outsider that was active least recently is forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
 }
 
 impl Default for Config {
@@ -64,7 +73,7 @@ impl Default for Config {
             blind_doubt: 2.0,
             llr_max: 10.0,
             shapes_max: 12,
-            budget_bytes: 16 << 20,
+            budget: ByteSize::mib(16),
         }
     }
 }
@@ -108,7 +117,7 @@ impl Bruteforce {
 
     /// A detector that has seen nothing.
     pub fn new(config: &Config) -> Self {
-        Self { clients: Table::new(config.budget_bytes), config: config.clone() }
+        Self { clients: Table::new(config.budget.0), config: config.clone() }
     }
 }
 

@@ -15,6 +15,7 @@ use super::report::{Gate, REPORT_MIN, Sample};
 use super::seen::{Seen, peer_hash};
 use super::services::Direction;
 use super::{Detector, Evidence, Family};
+use crate::config::units::{self, ByteSize};
 use crate::event::Event;
 use crate::inventory::{Inventory, Networks, Table, Weigh};
 
@@ -25,6 +26,7 @@ pub struct Config {
     /// Addresses and networks that nobody should ever call: honeypots, unused ranges.
     pub decoys: Networks,
     /// Nats for the first decoy called; each further one adds as much.
+    #[serde(deserialize_with = "units::nats")]
     pub decoy_nats: f64,
     /// Living hosts in a /24 (IPv6: /64) from which its silent addresses count as dark. Three: in
     /// a network of which the sensor sees less it cannot tell.
@@ -32,20 +34,27 @@ pub struct Config {
     /// Sources that may have called a silent address before it counts as merely switched off.
     pub callers_max: u8,
     /// Dark addresses that every host is forgiven.
+    #[serde(deserialize_with = "units::amount")]
     pub forgiven: f64,
     /// Dark addresses that each host that lets it in makes up for: who calls many hosts, a monitor
     /// for one, calls some that are off.
+    #[serde(deserialize_with = "units::amount")]
     pub relief: f64,
     /// The most that all of them make up for.
+    #[serde(deserialize_with = "units::amount")]
     pub relief_max: f64,
     /// Nats for each further dark address.
+    #[serde(deserialize_with = "units::nats")]
     pub nats: f64,
     /// The most nats.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
     /// Addresses remembered for one source, at least.
+    #[serde(deserialize_with = "units::count")]
     pub targets_max: usize,
     /// Bytes for all sources and dark addresses; those active least recently are forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
 }
 
 impl Default for Config {
@@ -61,7 +70,7 @@ impl Default for Config {
             nats: 0.7,
             llr_max: 5.0,
             targets_max: 512,
-            budget_bytes: 8 << 20,
+            budget: ByteSize::mib(8),
         }
     }
 }
@@ -96,8 +105,8 @@ impl Dark {
     /// A detector that has seen nothing.
     pub fn new(config: &Config) -> Self {
         Self {
-            sources: Table::new(config.budget_bytes / 2),
-            addresses: Table::new(config.budget_bytes / 2),
+            sources: Table::new(config.budget.0 / 2),
+            addresses: Table::new(config.budget.0 / 2),
             config: config.clone(),
         }
     }

@@ -19,6 +19,7 @@ use super::seen::{Seen, edge_hash, peer_hash};
 use super::services::{Class, Direction, class};
 use super::walk::{Odds, Walk};
 use super::{Detector, Evidence, Family};
+use crate::config::units::{self, ByteSize};
 use crate::event::{Event, Opening};
 use crate::inventory::{Inventory, Table, Weigh, mix, neighbourhood, stable_hash};
 use crate::net::{Service, Transport};
@@ -39,31 +40,42 @@ pub struct Config {
     /// where either is broken or blocked fails nearly always, and clients try anyway.
     pub raced: Odds,
     /// Failures that every host is forgiven: a printer that is off, a share that moved.
+    #[serde(deserialize_with = "units::amount")]
     pub forgiven: f64,
     /// Nats to which failing web and other everyday calls outside can add up, as long as there
     /// are few: an uplink that is down makes all of them fail.
+    #[serde(deserialize_with = "units::nats")]
     pub everyday_cap: f64,
     /// Failing web hosts from which this cap is raised, by two nats for each doubling.
+    #[serde(deserialize_with = "units::count")]
     pub everyday_many: u32,
     /// What an everyday failure counts, of one, while nobody outside was heard for a minute: the
     /// uplink is down.
+    #[serde(deserialize_with = "units::share")]
     pub uplink_down_weight: f64,
     /// How many more hosts of one /24 (IPv6: /64) must have failed than answered on one service for
     /// the next ones to count in full, whatever the port.
+    #[serde(deserialize_with = "units::count")]
     pub dense_from: u8,
     /// Hosts first called within one second from which calls that the end of the input cut off
     /// count half, however short the wait: nobody needs so many at once. The web is exempt.
+    #[serde(deserialize_with = "units::count")]
     pub burst: u32,
     /// The same for ways in, which people and tools open a few at a time.
+    #[serde(deserialize_with = "units::count")]
     pub burst_admin: u32,
     /// The most nats for one subject.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
     /// First contacts remembered for one source, at least.
+    #[serde(deserialize_with = "units::count")]
     pub contacts_max: usize,
     /// Services watched for one source; the one with the lowest walk makes room.
+    #[serde(deserialize_with = "units::count")]
     pub services_max: usize,
     /// Bytes for all sources; the outsider that was active least recently is forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
 }
 
 impl Default for Config {
@@ -83,7 +95,7 @@ impl Default for Config {
             llr_max: 10.0,
             contacts_max: 512,
             services_max: 15,
-            budget_bytes: 32 << 20,
+            budget: ByteSize::mib(32),
         }
     }
 }
@@ -145,7 +157,7 @@ impl Horizontal {
 
     /// A detector that has seen nothing.
     pub fn new(config: &Config) -> Self {
-        Self { sources: Table::new(config.budget_bytes), config: config.clone() }
+        Self { sources: Table::new(config.budget.0), config: config.clone() }
     }
 }
 
@@ -626,7 +638,7 @@ mod tests {
 
     #[test]
     fn stays_within_its_budget_under_a_flood_of_forged_sources() {
-        let config = Config { budget_bytes: 1 << 20, ..Config::default() };
+        let config = Config { budget: ByteSize::mib(1), ..Config::default() };
         let mut stage = Stage::new(Horizontal::new(&config));
 
         stage.play((0..20_000).map(|n| tcp(&outsider(n), "10.0.0.1", 445).unanswered()));

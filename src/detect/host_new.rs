@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::arrival::{Arrivals, Terms};
 use super::{Detector, Evidence};
+use crate::config::units::{self, ByteSize};
 use crate::event::{Body, Event};
 use crate::inventory::Inventory;
 
@@ -18,18 +19,21 @@ use crate::inventory::Inventory;
 pub struct Config {
     /// Packet time that the sensor must have watched before a host is new. A day, so that everybody
     /// with daily habits was met.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub learning: Duration,
     /// Time after the arrival in which its calls count.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub within: Duration,
     /// Different internal hosts called for the first report; twice as many for the second.
+    #[serde(deserialize_with = "units::count")]
     pub peers: u32,
     /// The most nats, given at twice as many peers; half of it at first. Context multiplies what
     /// others say and never convicts, hence one.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
     /// Bytes for all arrivals; the oldest is forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
 }
 
 impl Default for Config {
@@ -39,7 +43,7 @@ impl Default for Config {
             within: Duration::from_secs(3600),
             peers: 4,
             llr_max: 1.0,
-            budget_bytes: 1 << 20,
+            budget: ByteSize::mib(1),
         }
     }
 }
@@ -61,7 +65,7 @@ impl NewHost {
             within: config.within,
             peers: config.peers,
             llr_max: config.llr_max,
-            budget_bytes: config.budget_bytes,
+            budget: config.budget,
         };
         Self { arrivals: Arrivals::new(terms), learning: config.learning }
     }

@@ -16,6 +16,7 @@ use super::seen::{Seen, peer_hash};
 use super::services::Direction;
 use super::walk::{Odds, Walk};
 use super::{Detector, Evidence, Family};
+use crate::config::units::{self, ByteSize};
 use crate::event::{Body, Event};
 use crate::inventory::{Inventory, Role, Table, Weigh};
 use crate::net::Transport;
@@ -29,27 +30,36 @@ pub struct Config {
     pub odds: Odds,
     /// Silent hosts that every source is forgiven. Four: a person who looks for a fault pings
     /// along the way, and many networks drop pings from outside.
+    #[serde(deserialize_with = "units::amount")]
     pub forgiven: f64,
     /// What a silent host outside counts, of one: many drop pings.
+    #[serde(deserialize_with = "units::share")]
     pub outside_weight: f64,
     /// Hosts first pinged within one second from which pings that the end of the input cut off
     /// count half, however short the wait.
+    #[serde(deserialize_with = "units::count")]
     pub burst: u32,
     /// New solicited neighbours within [`Config::window`] that every host is forgiven.
+    #[serde(deserialize_with = "units::amount")]
     pub neighbours_forgiven: f64,
     /// Nats for each further one.
+    #[serde(deserialize_with = "units::nats")]
     pub neighbour_nats: f64,
     /// What a gateway's solicitations count, of one: they follow other hosts' traffic.
+    #[serde(deserialize_with = "units::share")]
     pub gateway_weight: f64,
     /// Time in which that many neighbours leak away.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub window: Duration,
     /// The most nats for one subject.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
     /// Targets remembered for one source, at least.
+    #[serde(deserialize_with = "units::count")]
     pub targets_max: usize,
     /// Bytes for all sources; the outsider that was active least recently is forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
 }
 
 impl Default for Config {
@@ -65,7 +75,7 @@ impl Default for Config {
             window: Duration::from_secs(300),
             llr_max: 10.0,
             targets_max: 512,
-            budget_bytes: 8 << 20,
+            budget: ByteSize::mib(8),
         }
     }
 }
@@ -111,7 +121,7 @@ impl IcmpSweep {
 
     /// A detector that has seen nothing.
     pub fn new(config: &Config) -> Self {
-        Self { sources: Table::new(config.budget_bytes), config: config.clone() }
+        Self { sources: Table::new(config.budget.0), config: config.clone() }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::units;
 use crate::event::Conn;
 use crate::net::{Service, Transport};
 
@@ -33,12 +34,16 @@ pub struct Login {
     #[serde(default)]
     pub blind_max: u64,
     /// Times that the client speaks at most.
+    #[serde(deserialize_with = "units::count")]
     pub turns_max: u32,
     /// Such sessions in a row that are forgiven.
+    #[serde(deserialize_with = "units::amount")]
     pub forgiven: f64,
     /// Such sessions an hour that are everyday life, and leak away.
+    #[serde(deserialize_with = "units::amount")]
     pub hourly: f64,
     /// Nats for each further one.
+    #[serde(deserialize_with = "units::nats")]
     pub nats: f64,
 }
 

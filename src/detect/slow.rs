@@ -21,6 +21,7 @@ use super::seen::peer_hash;
 use super::services::{Class, Direction};
 use super::sketch::{EXACT_MAX, Sketch};
 use super::{Detector, Evidence, Family};
+use crate::config::units::{self, ByteSize};
 use crate::event::{Event, Opening};
 use crate::inventory::{Inventory, Role, Table, Weigh};
 use crate::net::{Service, Transport};
@@ -35,35 +36,47 @@ pub const WINDOWS: [u64; 8] = [10, 60, 300, 3600, 28_800, 86_400, 259_200, 1_209
 pub struct Config {
     /// New hosts on one way in (SSH, SMB, RDP, ...) within 10 s from which a host is odd. Eight:
     /// administrators and their tools start with a few at a time.
+    #[serde(deserialize_with = "units::amount")]
     pub admin_hosts: f64,
     /// The same for all ways in together. Ten: a client of a Windows domain meets its
     /// controllers, file and print servers on several of them within its first seconds.
+    #[serde(deserialize_with = "units::amount")]
     pub any_admin_hosts: f64,
     /// New internal hosts on any other one TCP service within 10 s from which a host is odd.
+    #[serde(deserialize_with = "units::amount")]
     pub other_hosts: f64,
     /// The threshold grows as the window to this power. 0.16 takes eight hosts in 10 s to
     /// fifty in 14 days; the concave growth of Sekar et al. 2006, figure 1, flattened the more
     /// because peers met before do not count.
+    #[serde(deserialize_with = "units::share")]
     pub exponent: f64,
     /// Nats at the threshold.
+    #[serde(deserialize_with = "units::nats")]
     pub nats_at_threshold: f64,
     /// Nats for each doubling above it.
+    #[serde(deserialize_with = "units::nats")]
     pub nats_per_doubling: f64,
     /// Share by which the threshold falls when all of them fail.
+    #[serde(deserialize_with = "units::share")]
     pub failing_discount: f64,
     /// Factor on the threshold for resolvers, gateways, monitors and domain controllers, which meet
     /// many by trade.
+    #[serde(deserialize_with = "units::amount")]
     pub role_factor: f64,
     /// The most nats for one source as long as most let it in. Below what convicts or even makes
     /// suspicious by itself: a monitor's first round looks like this.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
     /// The most nats for one source when most fail.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max_failing: f64,
     /// Services watched for one source, all ways in together among them; the one with fewest
     /// hosts makes room.
+    #[serde(deserialize_with = "units::count")]
     pub services_max: usize,
     /// Bytes for all sources; the outsider that was active least recently is forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
 }
 
 impl Default for Config {
@@ -80,7 +93,7 @@ impl Default for Config {
             llr_max: 5.0,
             llr_max_failing: 6.0,
             services_max: 7,
-            budget_bytes: 64 << 20,
+            budget: ByteSize::mib(64),
         }
     }
 }
@@ -126,7 +139,7 @@ impl Slow {
 
     /// A detector that has seen nothing.
     pub fn new(config: &Config) -> Self {
-        Self { sources: Table::new(config.budget_bytes), config: config.clone() }
+        Self { sources: Table::new(config.budget.0), config: config.clone() }
     }
 }
 

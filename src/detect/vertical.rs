@@ -16,6 +16,7 @@ use super::attempt::Attempt;
 use super::report::{Gate, Sample, spoken};
 use super::services::{self, Class, Direction, class};
 use super::{Detector, Evidence, Family};
+use crate::config::units::{self, ByteSize};
 use crate::event::{Conversation, Event, Opening, Outcome};
 use crate::inventory::{Inventory, Table, Weigh};
 use crate::net::{Service, Transport};
@@ -27,47 +28,62 @@ use crate::time::Timestamp;
 pub struct Config {
     /// Failed ports that every client is forgiven. Three: mail clients that look for their server
     /// try a handful, of which some answer.
+    #[serde(deserialize_with = "units::amount")]
     pub forgiven: f64,
     /// Nats for each further failed port.
+    #[serde(deserialize_with = "units::nats")]
     pub nats: f64,
     /// What a failed attempt on an arbitrary high port counts, of one: agreed ports that a firewall
     /// closes, and calls that are over.
+    #[serde(deserialize_with = "units::share")]
     pub dynamic_weight: f64,
     /// What a stray ACK or FIN to an arbitrary port counts, of one: mostly the end of a connection
     /// that began earlier, but hundreds of ports are not.
+    #[serde(deserialize_with = "units::share")]
     pub stray_weight: f64,
     /// What a stray one to a well-known port counts, of one, that is not answered: a client has
     /// old connections with few such ports of one server.
+    #[serde(deserialize_with = "units::share")]
     pub stray_known_weight: f64,
     /// What a refusal from a well-known port counts, of one, whose question was not captured.
+    #[serde(deserialize_with = "units::share")]
     pub unasked_weight: f64,
     /// What a NULL or XMAS segment or a bare FIN counts, of one.
+    #[serde(deserialize_with = "units::amount")]
     pub stealth_weight: f64,
     /// What a port that lets it in takes off, of one, if others of its kind failed: a mail client
     /// looks for its server on several.
+    #[serde(deserialize_with = "units::share")]
     pub accepted_relief: f64,
     /// What it takes off if only others did.
+    #[serde(deserialize_with = "units::share")]
     pub stranger_relief: f64,
     /// What a failed port counts, of one, if the host is known to have offered the service to
     /// somebody: that is an outage sooner than a guess.
+    #[serde(deserialize_with = "units::share")]
     pub offered_weight: f64,
     /// Kinds of business (mail, web, files, ...) that one may fail to do with one host in a hurry;
     /// each further one counts as one more port.
     pub kinds: u32,
     /// Different well-known ports begun within one second from which calls that the end of the
     /// input cut off count in full, however short the wait.
+    #[serde(deserialize_with = "units::count")]
     pub burst: u32,
     /// Ports remembered for one pair of hosts; later ones are taken for new.
+    #[serde(deserialize_with = "units::count")]
     pub ports_max: usize,
     /// Time without an attempt after which a pair begins anew.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub forget_after: std::time::Duration,
     /// Targets reported for one source; what it does to others adds nothing.
+    #[serde(deserialize_with = "units::count")]
     pub targets_max: usize,
     /// The most nats for one target.
+    #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
     /// Bytes for all pairs; the outsider's that was active least recently is forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
 }
 
 impl Default for Config {
@@ -89,7 +105,7 @@ impl Default for Config {
             forget_after: std::time::Duration::from_secs(86_400),
             targets_max: 8,
             llr_max: 10.0,
-            budget_bytes: 32 << 20,
+            budget: ByteSize::mib(32),
         }
     }
 }
@@ -137,8 +153,8 @@ impl Vertical {
     /// A detector that has seen nothing.
     pub fn new(config: &Config) -> Self {
         Self {
-            pairs: Table::new(config.budget_bytes),
-            reported: Table::new(config.budget_bytes / Self::REPORTED_SHARE),
+            pairs: Table::new(config.budget.0),
+            reported: Table::new(config.budget.0 / Self::REPORTED_SHARE),
             config: config.clone(),
         }
     }

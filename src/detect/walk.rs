@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::units;
 use crate::time::Timestamp;
 
 /// How often a first contact succeeds, for a healthy host and for a scanner.
@@ -11,8 +12,10 @@ use crate::time::Timestamp;
 #[serde(deny_unknown_fields)]
 pub struct Odds {
     /// Probability that a healthy host's first contact succeeds (θ0).
+    #[serde(deserialize_with = "units::odds")]
     pub benign: f64,
     /// Probability that a scanner's does (θ1).
+    #[serde(deserialize_with = "units::odds")]
     pub scanner: f64,
 }
 

@@ -97,9 +97,9 @@ struct Budgets(BTreeMap<&'static str, usize>);
 impl Budgets {
     fn of(config: &Config) -> Self {
         Self(BTreeMap::from([
-            ("connections", config.flow.budget_bytes),
-            ("fragments", config.decode.fragment_bytes),
-            ("hosts", config.inventory.budget_bytes),
+            ("connections", config.flow.budget.0),
+            ("fragments", config.decode.budget.0),
+            ("hosts", config.inventory.budget.0),
             ("scores", config.score.budget.0),
             ("alerts", config.alerts.budget.0),
         ]))

@@ -4,44 +4,47 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::units::{self, ByteSize};
+
 /// Time-outs and limits of a connection table. Where a default is Zeek's, it says so.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct FlowConfig {
     /// Bytes that one table may hold: entries, their index, buffers.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
     /// How long a TCP attempt may go unanswered before its contact is `unanswered` (Zeek's
     /// `tcp_attempt_delay`).
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub attempt_timeout: Duration,
     /// The same for a UDP, SCTP or ICMP request.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub datagram_attempt_timeout: Duration,
     /// How long after its last packet an unanswered attempt is remembered, so that the
     /// retransmissions of one SYN (RFC 6298: after 1, 2, 4, 8 and 16 s) stay one attempt.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub unanswered_linger: Duration,
     /// How long an established TCP connection may be silent before it is over. Zeek says 5 minutes;
     /// an interactive session is often silent for longer, and meeting it again would mean to guess
     /// its direction.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub tcp_idle_timeout: Duration,
     /// The same for a TCP connection of which only one side, or no handshake, was seen (Zeek's
     /// `tcp_inactivity_timeout`).
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub tcp_partial_timeout: Duration,
     /// How long a closed or reset TCP connection still takes late packets (Zeek's
     /// `tcp_close_delay`).
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub tcp_close_linger: Duration,
     /// Silence after which a UDP or SCTP exchange is over (Zeek's `udp_inactivity_timeout`).
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub udp_timeout: Duration,
     /// Silence after which an ICMP exchange is over (Zeek's `icmp_inactivity_timeout`).
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub icmp_timeout: Duration,
     /// Bytes of each direction that are put in order and looked at.
-    pub prefix_bytes: usize,
+    pub prefix: ByteSize,
     /// ICMP errors of one flow that become events; the rest is only counted.
     pub icmp_errors_per_flow: u64,
 }
@@ -49,7 +52,7 @@ pub struct FlowConfig {
 impl Default for FlowConfig {
     fn default() -> Self {
         Self {
-            budget_bytes: 512 << 20,
+            budget: ByteSize::mib(512),
             attempt_timeout: Duration::from_secs(5),
             datagram_attempt_timeout: Duration::from_secs(10),
             unanswered_linger: Duration::from_secs(20),
@@ -58,7 +61,7 @@ impl Default for FlowConfig {
             tcp_close_linger: Duration::from_secs(5),
             udp_timeout: Duration::from_secs(60),
             icmp_timeout: Duration::from_secs(60),
-            prefix_bytes: 16 << 10,
+            prefix: ByteSize::kib(16),
             icmp_errors_per_flow: 16,
         }
     }

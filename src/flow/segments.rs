@@ -108,7 +108,7 @@ impl FlowTable {
         }
         let before = connection.cost();
         let Detail::Tcp(tcp) = &mut connection.detail else { return };
-        let step = tcp.on_segment(segment, sender, self.config.prefix_bytes);
+        let step = tcp.on_segment(segment, sender, self.config.prefix.0);
         let is_over = tcp.is_over();
         let is_odd = tcp.oddities.has_fresh();
         if step.counts {

@@ -321,7 +321,7 @@ impl FlowTable {
 
     /// Evicts connections until `extra` more bytes fit into the budget.
     pub(super) fn make_room(&mut self, extra: usize, number: u64, out: &mut Vec<Event>) {
-        while self.bytes + extra > self.config.budget_bytes {
+        while self.bytes + extra > self.config.budget.0 {
             let Some(slot) = expiry::victim(&self.store) else { break };
             self.evicted += 1;
             self.end(slot, Judgement::Unknown, number, out);

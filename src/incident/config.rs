@@ -23,8 +23,10 @@ pub struct AlertConfig {
     #[serde(deserialize_with = "units::nats")]
     pub update_llr: f64,
     /// Target networks with an alert of their own, for one host and kind; more share one.
+    #[serde(deserialize_with = "units::count")]
     pub max_networks: usize,
     /// Memory for alerts.
+    #[serde(deserialize_with = "units::budget")]
     pub budget: ByteSize,
 }
 

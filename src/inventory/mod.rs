@@ -20,6 +20,7 @@ pub use table::{Table, Weigh};
 pub use tally::{Tally, mix, stable_hash};
 pub use visibility::{Visibility, VisibilityConfig};
 
+use crate::config::units::{self, ByteSize};
 use crate::event::{Body, Conn, Contact, Conversation, Event, Opening, Outcome};
 use crate::net::{MacAddr, Service, Transport, is_group};
 use crate::time::Timestamp;
@@ -33,10 +34,13 @@ pub struct InventoryConfig {
     /// `[network]`.
     #[serde(skip, default = "Networks::private")]
     pub home_nets: Networks,
-    /// Hosts and networks that may scan: vulnerability scanners, asset discovery.
+    /// Hosts and networks that may scan: vulnerability scanners, asset discovery. Comes from
+    /// `[network]`.
+    #[serde(skip)]
     pub allowed_scanners: Networks,
     /// Bytes that the hosts may take; the outsider seen least recently is forgotten first.
-    pub budget_bytes: usize,
+    #[serde(deserialize_with = "units::budget")]
+    pub budget: ByteSize,
     /// From when on behaviour makes a role.
     pub roles: RolesConfig,
     /// When a capture counts as seen in one direction only.
@@ -48,7 +52,7 @@ impl Default for InventoryConfig {
         Self {
             home_nets: Networks::private(),
             allowed_scanners: Networks::default(),
-            budget_bytes: 64 << 20,
+            budget: ByteSize::mib(64),
             roles: RolesConfig::default(),
             visibility: VisibilityConfig::default(),
         }
@@ -82,8 +86,8 @@ impl Inventory {
     /// An inventory that knows no host.
     pub fn new(config: &InventoryConfig) -> Self {
         Self {
-            hosts: Table::new(config.budget_bytes),
-            forwarders: Table::new(config.budget_bytes / FORWARDERS_SHARE),
+            hosts: Table::new(config.budget.0),
+            forwarders: Table::new(config.budget.0 / FORWARDERS_SHARE),
             inhabited: BTreeMap::new(),
             visibility: Visibility::new(config.visibility.clone()),
             first_event: None,
@@ -458,7 +462,7 @@ mod tests {
 
     #[test]
     fn forgets_outsiders_first() {
-        let config = InventoryConfig { budget_bytes: 100_000, ..InventoryConfig::default() };
+        let config = InventoryConfig { budget: ByteSize(100_000), ..InventoryConfig::default() };
         let mut inventory = Inventory::new(&config);
         inventory.on_event(&tcp("10.0.0.1", "10.0.0.2", 445).accepted());
 
@@ -474,7 +478,7 @@ mod tests {
     proptest! {
         #[test]
         fn never_exceeds_its_budget(hosts in proptest::collection::vec(any::<(u32, u32, u16)>(), 0..600)) {
-            let config = InventoryConfig { budget_bytes: 40_000, ..InventoryConfig::default() };
+            let config = InventoryConfig { budget: ByteSize(40_000), ..InventoryConfig::default() };
             let mut inventory = Inventory::new(&config);
 
             for (client, server, port) in hosts {

@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::host::Host;
+use crate::config::units;
 use crate::net::{Service, Transport};
 
 /// What a host is for.
@@ -73,26 +74,35 @@ impl Role {
 pub struct RolesConfig {
     /// Clients that a server must have answered to be one. Two: a service that only ever answers
     /// one host may be that host's own business.
+    #[serde(deserialize_with = "units::count")]
     pub server_clients: u32,
     /// Clients that a resolver must have answered. Five: fewer is a laptop that shares its line.
+    #[serde(deserialize_with = "units::count")]
     pub resolver_clients: u32,
     /// Name servers outside that a host must have asked to be a resolver itself. Twenty: stub
     /// resolvers know two or three, an iterating one meets that many within minutes.
+    #[serde(deserialize_with = "units::count")]
     pub resolver_servers: u32,
     /// Outside addresses behind one hardware address that make its owner a gateway. Four: a
     /// dual-stack host has two or three of its own.
+    #[serde(deserialize_with = "units::count")]
     pub gateway_addresses: u32,
     /// Internal hosts that a monitor calls at least.
+    #[serde(deserialize_with = "units::count")]
     pub monitor_peers: u32,
     /// Times that a monitor calls each of them at least.
+    #[serde(deserialize_with = "units::count")]
     pub monitor_rounds: u32,
     /// Outsiders on dynamic ports that a P2P peer calls at least. Twenty: games and calls meet
     /// fewer.
+    #[serde(deserialize_with = "units::count")]
     pub p2p_peers: u32,
     /// Different dynamic ports among these. Ten: peers choose their ports at random, servers do
     /// not.
+    #[serde(deserialize_with = "units::count")]
     pub p2p_ports: u32,
     /// Web servers that a workstation has used at least.
+    #[serde(deserialize_with = "units::count")]
     pub workstation_web_servers: u32,
 }
 

@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::config::units;
 use crate::event::{Contact, Opening, Outcome};
 
 /// When a capture counts as seen in one direction only.
@@ -10,14 +11,19 @@ use crate::event::{Contact, Opening, Outcome};
 pub struct VisibilityConfig {
     /// Connections that must prove it before anything is concluded. Five: a handful of odd ones
     /// exists on every network with a second path.
+    #[serde(deserialize_with = "units::count")]
     pub proofs_min: u32,
     /// Share of one-way connections up to which failures keep their full weight.
+    #[serde(deserialize_with = "units::share")]
     pub share_harmless: f64,
     /// Share from which failures are worth [`VisibilityConfig::weight_floor`].
+    #[serde(deserialize_with = "units::share")]
     pub share_blind: f64,
     /// What a failure is worth when the sensor is blind in one direction.
+    #[serde(deserialize_with = "units::share")]
     pub weight_floor: f64,
     /// Connections after which older ones count half, so that a repaired tap is noticed.
+    #[serde(deserialize_with = "units::count")]
     pub memory: u32,
 }
 

@@ -52,6 +52,7 @@ impl Analysis {
     pub fn new(config: &Config) -> Self {
         let inventory = InventoryConfig {
             home_nets: Networks::new(config.network.home_nets.clone()),
+            allowed_scanners: config.network.allowed_scanners.clone(),
             ..config.inventory.clone()
         };
         Self {

@@ -9,6 +9,7 @@ use std::net::IpAddr;
 use foldhash::fast::FixedState;
 
 use super::batch::{Batch, Tick};
+use crate::config::units::ByteSize;
 use crate::decode::Packet;
 use crate::event::Event;
 use crate::flow::{FlowConfig, FlowStats, FlowTable};
@@ -47,7 +48,7 @@ pub(super) struct ShardSet {
 impl ShardSet {
     /// The share of worker `first` out of `workers`.
     pub(super) fn new(config: &FlowConfig, first: usize, workers: usize) -> Self {
-        let share = FlowConfig { budget_bytes: config.budget_bytes / SHARDS, ..config.clone() };
+        let share = FlowConfig { budget: ByteSize(config.budget.0 / SHARDS), ..config.clone() };
         let tables = (first..SHARDS).step_by(workers).map(|_| FlowTable::new(&share)).collect();
         Self { tables, first, step: workers, scratch: Vec::new() }
     }

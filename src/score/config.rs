@@ -21,6 +21,7 @@ pub struct ScoreConfig {
     #[serde(deserialize_with = "units::share")]
     pub forgeable_weight: f64,
     /// Memory for hosts and their evidence.
+    #[serde(deserialize_with = "units::budget")]
     pub budget: ByteSize,
     /// The most that one family can add.
     pub caps: Caps,

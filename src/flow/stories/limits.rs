@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use proptest::prelude::*;
 
+use crate::config::units::ByteSize;
 use crate::event::{Body, Outcome};
 use crate::flow::FlowConfig;
 use crate::flow::testkit::*;
@@ -40,7 +41,7 @@ fn a_year_between_two_packets_ends_everything() {
 
 #[test]
 fn a_flood_evicts_itself_and_not_the_established() {
-    let mut wire = Wire::with(&FlowConfig { budget_bytes: 64 << 10, ..FlowConfig::default() });
+    let mut wire = Wire::with(&FlowConfig { budget: ByteSize(64 << 10), ..FlowConfig::default() });
     wire.handshake().up(data(101, 501, b"SSH-2.0-a\r\n")).down(data(501, 112, b"SSH-2.0-b\r\n"));
 
     for port in 1..5000 {
@@ -119,8 +120,8 @@ const PEERS: [End; 6] = [
     ("198.51.100.4", 53),
 ];
 
-fn run(actions: &[Action], budget_bytes: usize) -> Wire {
-    let mut wire = Wire::with(&FlowConfig { budget_bytes, ..FlowConfig::default() });
+fn run(actions: &[Action], budget: usize) -> Wire {
+    let mut wire = Wire::with(&FlowConfig { budget: ByteSize(budget), ..FlowConfig::default() });
     for action in actions {
         let ends = |up: bool, peer: u8| {
             let peer = PEERS[usize::from(peer)];
@@ -149,7 +150,7 @@ fn run(actions: &[Action], budget_bytes: usize) -> Wire {
                 wire.tick(u64::from(millis));
             }
         }
-        assert!(wire.table.stats().bytes <= budget_bytes as u64);
+        assert!(wire.table.stats().bytes <= budget as u64);
     }
     wire.finish();
     wire

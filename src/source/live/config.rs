@@ -1,10 +1,13 @@
 //! What an operator says about live capture.
 
+use std::collections::BTreeSet;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use pcap::{Capture, Linktype};
 use serde::{Deserialize, Serialize};
 
+use crate::config::units::{self, ByteSize};
 use crate::source::SourceError;
 
 /// Live capture, as the configuration file has it.
@@ -16,20 +19,20 @@ pub struct LiveConfig {
     /// A BPF expression (pcap-filter(7)) that packets must match; all if empty.
     pub filter: String,
     /// Bytes of each packet to look at; less saves memory and hides what was transferred.
-    pub snap_length: u32,
+    pub snap_length: ByteSize,
     /// Bytes of kernel buffer for each interface: what may arrive while the sensor is busy.
-    pub buffer_bytes: u32,
+    pub buffer: ByteSize,
     /// Whether to see packets that are not addressed to this machine, as a sensor on a mirror port must.
     pub promiscuous: bool,
     /// How long the kernel may gather packets before it hands them over.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub read_timeout: Duration,
     /// With several interfaces, how long a packet waits for earlier ones from the others; at least
     /// twice the read timeout.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub reorder_window: Duration,
     /// How long to wait between attempts to open an interface that went away.
-    #[serde(with = "humantime_serde")]
+    #[serde(with = "units::span")]
     pub reopen_after: Duration,
 }
 
@@ -38,8 +41,8 @@ impl Default for LiveConfig {
         Self {
             interfaces: Vec::new(),
             filter: String::new(),
-            snap_length: 65_535,
-            buffer_bytes: 32 << 20,
+            snap_length: ByteSize(65_535),
+            buffer: ByteSize::mib(32),
             promiscuous: true,
             read_timeout: Duration::from_millis(10),
             reorder_window: Duration::from_millis(50),
@@ -59,42 +62,54 @@ impl LiveConfig {
         if self.interfaces.is_empty() {
             return Err(SourceError::NoInterface);
         }
-        let mut sorted = self.interfaces.clone();
-        sorted.sort();
-        for pair in sorted.windows(2) {
-            if let [one, other] = pair
-                && one == other
-            {
-                return Err(invalid(one, &"it is named twice"));
-            }
+        compile(&self.filter).map_err(|error| bad_filter(&self.filter, &error))?;
+        self.check_values().map_err(|(key, what)| SourceError::Capture {
+            interface: self.interfaces.join(", "),
+            reason: format!("{key} {what}"),
+        })
+    }
+
+    /// Checks the values, whether or not there is an interface yet.
+    ///
+    /// # Errors
+    ///
+    /// The key of the first one that cannot work, and why.
+    pub fn check_values(&self) -> Result<(), (&'static str, String)> {
+        let wrong = |key, what: String| Err((key, what));
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = self.interfaces.iter().find(|name| !seen.insert(name.as_str())) {
+            return wrong("interfaces", format!("names {twice} twice"));
         }
-        let all = self.interfaces.join(", ");
-        if !(64..=262_144).contains(&self.snap_length) {
-            return Err(invalid(&all, &"snap_length must be between 64 and 262144 bytes"));
+        if !SNAP_LENGTHS.contains(&self.snap_length) {
+            return wrong("snap_length", between(&SNAP_LENGTHS));
         }
-        if !(1 << 20..=1 << 30).contains(&self.buffer_bytes) {
-            return Err(invalid(&all, &"buffer_bytes must be between 1 MiB and 1 GiB"));
+        if !BUFFERS.contains(&self.buffer) {
+            return wrong("buffer", between(&BUFFERS));
         }
-        let read_timeout = Duration::from_millis(1)..=Duration::from_millis(100);
-        if !read_timeout.contains(&self.read_timeout) {
-            return Err(invalid(&all, &"read_timeout must be between 1ms and 100ms"));
+        let read_timeouts = Duration::from_millis(1)..=Duration::from_millis(100);
+        if !read_timeouts.contains(&self.read_timeout) {
+            return wrong("read_timeout", "must be between 1ms and 100ms".to_owned());
         }
         if !(self.read_timeout * 2..=Duration::from_secs(1)).contains(&self.reorder_window) {
-            return Err(invalid(
-                &all,
-                &"reorder_window must be between twice the read_timeout and 1s",
-            ));
+            let what = "must be between twice the read_timeout and 1s";
+            return wrong("reorder_window", what.to_owned());
         }
-        let dead = Capture::dead(Linktype::ETHERNET).map_err(|error| invalid(&all, &error))?;
-        match dead.compile(&self.filter, true) {
-            Ok(_) => Ok(()),
-            Err(error) => Err(bad_filter(&self.filter, &error)),
-        }
+        compile(&self.filter)
+            .map_err(|error| ("filter", format!("{} (see pcap-filter(7))", reason(&error))))
     }
 }
 
-fn invalid(interface: &str, reason: &dyn ToString) -> SourceError {
-    SourceError::Capture { interface: interface.to_owned(), reason: reason.to_string() }
+/// The shortest that holds the headers, the longest that libpcap takes.
+const SNAP_LENGTHS: RangeInclusive<ByteSize> = ByteSize(64)..=ByteSize::kib(256);
+/// Less does not outlast a pause of the scheduler, more is refused by some kernels.
+const BUFFERS: RangeInclusive<ByteSize> = ByteSize::mib(1)..=ByteSize::mib(1024);
+
+fn between(range: &RangeInclusive<ByteSize>) -> String {
+    format!("must be between {} and {}", range.start(), range.end())
+}
+
+fn compile(filter: &str) -> Result<(), pcap::Error> {
+    Capture::dead(Linktype::ETHERNET)?.compile(filter, true).map(|_| ())
 }
 
 pub(super) fn bad_filter(filter: &str, error: &dyn ToString) -> SourceError {
@@ -140,8 +155,8 @@ mod tests {
         for config in [
             on(&[]),
             on(&["eth0", "eth1", "eth0"]),
-            LiveConfig { snap_length: 10, ..on(&["eth0"]) },
-            LiveConfig { buffer_bytes: 10, ..on(&["eth0"]) },
+            LiveConfig { snap_length: ByteSize(10), ..on(&["eth0"]) },
+            LiveConfig { buffer: ByteSize(10), ..on(&["eth0"]) },
             LiveConfig { read_timeout: Duration::from_secs(1), ..on(&["eth0"]) },
             LiveConfig { reorder_window: Duration::ZERO, ..on(&["eth0"]) },
         ] {

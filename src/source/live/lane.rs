@@ -301,8 +301,8 @@ pub(super) fn open(interface: &str, config: &LiveConfig) -> Result<Capture<Activ
         .map_err(|error| explain(interface, &error))?
         .precision(precision)
         .promisc(config.promiscuous)
-        .snaplen(i32::try_from(config.snap_length).unwrap_or(i32::MAX))
-        .buffer_size(i32::try_from(config.buffer_bytes).unwrap_or(i32::MAX))
+        .snaplen(i32::try_from(config.snap_length.0).unwrap_or(i32::MAX))
+        .buffer_size(i32::try_from(config.buffer.0).unwrap_or(i32::MAX))
         .timeout(millis(config.read_timeout))
         .immediate_mode(false)
         .open()
