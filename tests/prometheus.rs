@@ -21,7 +21,7 @@ use wormwatch::incident::{AlertKind, Severity, Status};
 use wormwatch::pipeline::published::{
     HostView, InterfaceStats, Published, QueueStats, Stats, TableStats,
 };
-use wormwatch::score::{HostScore, Verdict};
+use wormwatch::score::{Explanation, HostScore, ScoreConfig, Verdict};
 use wormwatch::sink::alerts::AlertLog;
 use wormwatch::sink::metrics::{ProcessView, render};
 use wormwatch::time::Timestamp;
@@ -41,7 +41,9 @@ fn publish(board: &Published, n: u64) {
             last_evidence: Timestamp::from_secs(2),
             evidence: Vec::new(),
         };
-        HostView::new(&scored, true, vec!["workstation"])
+        let explanation =
+            Explanation::new(&scored, &ScoreConfig::default(), Timestamp::from_secs(2), &[]);
+        HostView::new(&scored, explanation, true, vec!["workstation"])
     };
     board.update_hosts([host(7, 97.5, Verdict::Malicious), host(8, 61.0, Verdict::Suspicious)]);
     board.update_stats(Stats {

@@ -1,5 +1,7 @@
 //! What a person sees, from a summary made by hand.
 
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use clap::Parser;
@@ -8,10 +10,12 @@ use super::*;
 use crate::config::NetworkConfig;
 use crate::detect::{Evidence, Family};
 use crate::incident::{AlertBook, AlertConfig, HostReport, InputSummary};
+use crate::pipeline::published::{HostView, Published};
 use crate::score::testing::{about, evidence, forgeable, ip};
-use crate::score::{Allowlist, ScoreBoard, ScoreConfig};
+use crate::score::{Allowlist, Explanation, ScoreBoard, ScoreConfig};
 use crate::source::InputReport;
 use crate::time::Timestamp;
+use crate::web;
 
 /// Answers every replay with the same summary, or with the same complaint.
 struct Canned(Result<Summary, &'static str>);
@@ -269,6 +273,50 @@ fn explain_takes_the_score_apart() {
     --------
        +7.50  log-odds in nats = 99.9 of 100, malicious (from 90)
     ");
+}
+
+/// The daemon's pages on a free port, with `outbreak` on the board.
+fn daemon() -> (String, tokio::sync::oneshot::Sender<()>, std::thread::JoinHandle<()>) {
+    let published = Arc::new(Published::default());
+    let config = ScoreConfig::default();
+    published.update_hosts(outbreak().hosts.iter().map(|report| {
+        let at = report.score.last_evidence;
+        let explanation = Explanation::new(&report.score, &config, at, &report.hidden);
+        HostView::new(&report.score, explanation, true, Vec::new())
+    }));
+    let view = Arc::new(web::View {
+        heart: web::Heart::new(Arc::clone(&published), web::now()),
+        published,
+        alert_log: None,
+        started: 1.0,
+        config_loaded: AtomicBool::new(true),
+    });
+    let listener = web::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    let (stop, stopped) = tokio::sync::oneshot::channel::<()>();
+    let served = std::thread::spawn(move || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let until = async {
+            let _ = stopped.await;
+        };
+        runtime.block_on(web::serve(listener, web::router(view), until)).unwrap();
+    });
+    (url, stop, served)
+}
+
+#[test]
+fn explain_asks_a_daemon_and_says_the_same() {
+    let (url, stop, served) = daemon();
+    let nobody = Canned(Err("no capture was named"));
+
+    let (_, asked) = type_in(&["explain", "10.0.0.5", "--api", &url], &nobody);
+    let (_, replayed) = type_in(&["explain", "10.0.0.5", "x.pcap"], &Canned(Ok(outbreak())));
+    let (innocent, _) = type_in(&["explain", "10.0.0.200", "--api", &url], &nobody);
+    drop(stop);
+    served.join().unwrap();
+
+    assert_eq!(asked, replayed);
+    assert!(matches!(innocent, Err(Error::UnknownHost(_))), "{innocent:?}");
 }
 
 #[test]

@@ -154,7 +154,8 @@ impl Observer for Publisher {
 fn view_of(analysis: &Analysis, host: &HostScore) -> HostView {
     let inventory = analysis.inventory();
     let roles = inventory.roles(host.host).into_iter().map(Role::as_str).collect();
-    HostView::new(host, inventory.is_internal(host.host), roles)
+    let explanation = analysis.explain(host);
+    HostView::new(host, explanation, inventory.is_internal(host.host), roles)
 }
 
 impl Publisher {

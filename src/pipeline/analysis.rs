@@ -9,7 +9,7 @@ use crate::detect::{self, Detector, Evidence};
 use crate::event::{Body, Event, community_id};
 use crate::incident::{Alert, AlertBook, Onsets};
 use crate::inventory::{Inventory, InventoryConfig, Networks};
-use crate::score::{Allowlist, ScoreBoard};
+use crate::score::{Allowlist, Explanation, HostScore, ScoreBoard};
 use crate::time::Timestamp;
 
 /// Everything from events to alerts.
@@ -151,6 +151,12 @@ impl Analysis {
     /// The scores.
     pub const fn scores(&self) -> &ScoreBoard {
         &self.scores
+    }
+
+    /// The score of `host` taken apart, as of now.
+    pub fn explain(&self, host: &HostScore) -> Explanation {
+        let hidden = self.allowlist.hidden_about(host.host);
+        Explanation::new(host, self.scores.config(), self.scores.now(), &hidden)
     }
 
     /// The alerts.

@@ -16,11 +16,11 @@ use serde::Serialize;
 use crate::detect::{Evidence, Family};
 use crate::incident::{AlertKind, Severity, Status};
 use crate::net::Service;
-use crate::score::{HostScore, Verdict};
+use crate::score::{Explanation, HostScore, Verdict};
 use crate::time::Timestamp;
 
-/// Hosts on the board; beyond, the lowest score goes first. A host takes about 2 KiB with typical
-/// evidence and 12 KiB at most, so the board stays below 50 MiB.
+/// Hosts on the board; beyond, the lowest score goes first. A host takes about 3 KiB with typical
+/// evidence, so a full board some 12 MiB; 32 pieces with the longest sentences allowed are 50 KiB.
 pub const HOST_LIMIT: usize = 4096;
 
 /// Pieces of evidence published for each host, strongest first.
@@ -56,11 +56,19 @@ pub struct HostView {
     pub evidence_total: usize,
     /// The strongest evidence, at most [`EVIDENCE_LIMIT`].
     pub evidence: Vec<EvidenceView>,
+    /// The score taken apart, which has a page of its own.
+    #[serde(skip)]
+    pub explanation: Arc<Explanation>,
 }
 
 impl HostView {
-    /// The view of `scored`, with what the inventory knows of the host.
-    pub fn new(scored: &HostScore, internal: bool, roles: Vec<&'static str>) -> Self {
+    /// The view of `scored`, taken apart in `explanation`, with what the inventory knows of the host.
+    pub fn new(
+        scored: &HostScore,
+        explanation: Explanation,
+        internal: bool,
+        roles: Vec<&'static str>,
+    ) -> Self {
         let mut detectors: Vec<_> = scored.evidence.iter().map(|held| held.detector).collect();
         let mut techniques: Vec<_> =
             scored.evidence.iter().flat_map(|held| held.techniques.iter().copied()).collect();
@@ -81,6 +89,7 @@ impl HostView {
             techniques,
             evidence_total: scored.evidence.len(),
             evidence: scored.evidence.iter().take(EVIDENCE_LIMIT).map(EvidenceView::from).collect(),
+            explanation: Arc::new(explanation),
         }
     }
 }
@@ -282,6 +291,11 @@ impl Published {
         self.hosts.get(&host).map(|view| view.value().clone())
     }
 
+    /// The score of one host taken apart, if it is on the board.
+    pub fn explanation(&self, host: IpAddr) -> Option<Arc<Explanation>> {
+        self.hosts.get(&host).map(|view| Arc::clone(&view.explanation))
+    }
+
     /// The `limit` worst hosts that `wanted` accepts, highest score first, ties by address, and how
     /// many it accepts in all.
     pub fn worst_hosts(
@@ -385,6 +399,7 @@ mod tests {
     use std::net::Ipv4Addr;
 
     use super::*;
+    use crate::score::ScoreConfig;
 
     fn view(last: u8, score: f64) -> HostView {
         let scored = HostScore {
@@ -396,7 +411,9 @@ mod tests {
             last_evidence: Timestamp::from_secs(i64::from(last)),
             evidence: Vec::new(),
         };
-        HostView::new(&scored, true, vec!["workstation"])
+        let explanation =
+            Explanation::new(&scored, &ScoreConfig::default(), Timestamp::from_secs(1), &[]);
+        HostView::new(&scored, explanation, true, vec!["workstation"])
     }
 
     fn addresses(views: &[HostView]) -> Vec<String> {

@@ -171,15 +171,15 @@ impl Allowlist {
     pub fn hidden_about(&self, host: IpAddr) -> Vec<Hidden> {
         let mut hidden = Vec::new();
         for (index, (entry, hits)) in self.entries.iter().enumerate() {
-            for ((about, detector), llr) in &hits.strongest {
-                if *about == host {
-                    hidden.push(Hidden {
-                        entry: index + 1,
-                        reason: entry.reason.clone(),
-                        detector,
-                        llr: *llr,
-                    });
-                }
+            let about =
+                hits.strongest.range((host, "")..).take_while(|((about, _), _)| *about == host);
+            for ((_, detector), llr) in about {
+                hidden.push(Hidden {
+                    entry: index + 1,
+                    reason: entry.reason.clone(),
+                    detector,
+                    llr: *llr,
+                });
             }
         }
         hidden

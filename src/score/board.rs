@@ -136,6 +136,11 @@ impl ScoreBoard {
         hosts
     }
 
+    /// The numbers that it works by.
+    pub const fn config(&self) -> &ScoreConfig {
+        &self.config
+    }
+
     /// The latest packet time it heard of; the lowest there is before any.
     pub const fn now(&self) -> Timestamp {
         self.now

@@ -394,7 +394,7 @@ impl Page {
 mod tests {
     use super::*;
     use crate::pipeline::published::{HostView, InterfaceStats};
-    use crate::score::HostScore;
+    use crate::score::{Explanation, HostScore, ScoreConfig};
     use crate::time::Timestamp;
 
     const PROCESS: ProcessView<'_> = ProcessView {
@@ -434,7 +434,9 @@ mod tests {
                 last_evidence: Timestamp::EPOCH,
                 evidence: Vec::new(),
             };
-            HostView::new(&scored, true, Vec::new())
+            let explanation =
+                Explanation::new(&scored, &ScoreConfig::default(), Timestamp::from_secs(2), &[]);
+            HostView::new(&scored, explanation, true, Vec::new())
         }));
 
         let page = render(&board, &PROCESS).unwrap();

@@ -30,6 +30,7 @@ pub fn router(view: Arc<View>) -> Router {
         .route("/readyz", get(readyz))
         .route("/api/hosts", get(hosts))
         .route("/api/hosts/{host}", get(host))
+        .route("/api/explain/{host}", get(explain))
         .route("/api/alerts", get(alerts))
         .fallback(nowhere)
         .with_state(view)
@@ -57,8 +58,8 @@ fn text(status: StatusCode, body: String) -> Response {
 async fn nowhere() -> Refusal {
     Refusal(
         StatusCode::NOT_FOUND,
-        "no such page; there are /metrics, /healthz, /readyz, /api/hosts, /api/hosts/ADDRESS \
-         and /api/alerts"
+        "no such page; there are /metrics, /healthz, /readyz, /api/hosts, /api/hosts/ADDRESS, \
+         /api/explain/ADDRESS and /api/alerts"
             .to_owned(),
     )
 }
@@ -124,13 +125,29 @@ async fn host(
     State(view): State<Arc<View>>,
     Path(address): Path<String>,
 ) -> Result<Response, Refusal> {
-    let address: IpAddr = address
-        .parse()
-        .map_err(|_| Refusal(StatusCode::BAD_REQUEST, "not an IPv4 or IPv6 address".to_owned()))?;
-    let seen = view.published.host(address).ok_or_else(|| {
-        Refusal(StatusCode::NOT_FOUND, format!("there is no evidence about {address}"))
-    })?;
+    let address = parsed(&address)?;
+    let seen = view.published.host(address).ok_or_else(|| nothing_about(address))?;
     Ok((GUARDS, Json(seen)).into_response())
+}
+
+/// The score of one host taken apart, as `wormwatch explain --api` reads it.
+async fn explain(
+    State(view): State<Arc<View>>,
+    Path(address): Path<String>,
+) -> Result<Response, Refusal> {
+    let address = parsed(&address)?;
+    let held = view.published.explanation(address).ok_or_else(|| nothing_about(address))?;
+    Ok((GUARDS, Json(held.as_ref())).into_response())
+}
+
+fn parsed(address: &str) -> Result<IpAddr, Refusal> {
+    address
+        .parse()
+        .map_err(|_| Refusal(StatusCode::BAD_REQUEST, "not an IPv4 or IPv6 address".to_owned()))
+}
+
+fn nothing_about(host: IpAddr) -> Refusal {
+    Refusal(StatusCode::NOT_FOUND, format!("there is no evidence about {host}"))
 }
 
 async fn alerts(

@@ -119,7 +119,7 @@ mod tests {
     use super::*;
     use crate::incident::{AlertKind, Severity, Status};
     use crate::pipeline::published::{HostView, Published};
-    use crate::score::{HostScore, Verdict};
+    use crate::score::{Explanation, HostScore, ScoreConfig, Verdict};
     use crate::time::Timestamp;
 
     /// A server on a free port, and everything it shows.
@@ -188,7 +188,14 @@ mod tests {
             last_evidence: Timestamp::from_secs(2),
             evidence: Vec::new(),
         };
-        served.published.update_hosts([HostView::new(&scored, true, vec!["workstation"])]);
+        let explanation =
+            Explanation::new(&scored, &ScoreConfig::default(), Timestamp::from_secs(2), &[]);
+        served.published.update_hosts([HostView::new(
+            &scored,
+            explanation,
+            true,
+            vec!["workstation"],
+        )]);
 
         let list = served.get("/api/hosts?verdict=malicious");
         let none = served.get("/api/hosts?verdict=benign");
@@ -197,6 +204,9 @@ mod tests {
         assert!(list.contains("\"host\":\"2001:db8::7\""), "{list}");
         assert!(none.ends_with("\"total\":0,\"hosts\":[]}"), "{none}");
         assert!(one.contains("\"roles\":[\"workstation\"]"), "{one}");
+        assert!(!one.contains("explanation"), "{one}");
+        assert!(served.get("/api/explain/2001:db8::7").contains("\"prior\":-6.0"));
+        assert!(served.get("/api/explain/192.0.2.1").starts_with("HTTP/1.1 404"));
         assert!(served.get("/api/hosts/192.0.2.1").starts_with("HTTP/1.1 404"));
         assert!(served.get("/api/hosts/..%2f").starts_with("HTTP/1.1 400"));
     }
