@@ -68,7 +68,7 @@ fuzz_target!(|bytes: &[u8]| {
     assert!(hosts.iter().flat_map(|host| &host.evidence).all(|evidence| evidence.llr.is_finite()));
 
     // Threads cost more than most inputs; a share of the inputs is enough to see a difference.
-    if bytes.len() % 16 == 0 {
+    if bytes.len().is_multiple_of(16) {
         let threaded = replay(bytes, 3).expect("it could be read before");
         assert_eq!(format!("{hosts:?}"), format!("{:?}", threaded.analysis.scores().hosts()));
     }
