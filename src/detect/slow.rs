@@ -269,6 +269,10 @@ impl Met {
     ) -> Option<Evidence> {
         let failing = f64::from(self.failed) / f64::from(self.total.max(1));
         let hosts = hosts * (1.0 - failing * config.failing_discount);
+        // Most hosts meet fewer in their whole life than are odd in the shortest window.
+        if self.all.is_none() && (self.first.len() as f64) < hosts {
+            return None;
+        }
         let (count, window, ratio) = (0..WINDOWS.len())
             .map(|index| {
                 let (count, covered) = self.count(index, attempt.ts);

@@ -15,7 +15,7 @@ use super::report;
 use super::store::{NOWHERE, Queue, Store};
 use crate::decode::{self, Body, Packet, TransportHeader};
 use crate::event::{self, Event, Opening, Outcome};
-use crate::net::{Service, Transport, is_group};
+use crate::net::{Endpoint, Service, Transport, is_group};
 use crate::proto::Role;
 use crate::time::Timestamp;
 
@@ -94,6 +94,24 @@ impl FlowTable {
             evicted: self.evicted,
             bytes: self.bytes as u64,
         }
+    }
+
+    /// Where the connection of a TCP or UDP packet probably is, for [`FlowTable::touch`].
+    pub fn locate(&self, packet: &Packet<'_>) -> Option<u32> {
+        let Body::Ip(ip) = &packet.body else { return None };
+        let (transport, src_port, dst_port) = match &ip.transport {
+            TransportHeader::Tcp(tcp) => (Transport::Tcp, tcp.src_port, tcp.dst_port),
+            TransportHeader::Udp(udp) => (Transport::Udp, udp.src_port, udp.dst_port),
+            TransportHeader::Icmp(_) | TransportHeader::Sctp(_) => return None,
+        };
+        let (src, dst) = (Endpoint::new(ip.src, src_port), Endpoint::new(ip.dst, dst_port));
+        self.store.guess(&FlowKey::new(transport, src, dst).0)
+    }
+
+    /// Reads what the next packet of the connection in this place will need, which changes
+    /// nothing but what lies in the processor's cache.
+    pub fn touch(&self, place: u32) -> u64 {
+        self.store.get(place).map_or(0, Connection::touch)
     }
 
     /// Takes packet `number`; what it makes known is appended to `out`.

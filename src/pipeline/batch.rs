@@ -27,11 +27,12 @@ pub(super) struct Batch {
     pub(super) end: Option<Tick>,
 }
 
+/// A packet that waits, without its payload.
 #[derive(Debug)]
-struct Queued {
-    number: u64,
-    shard: usize,
-    packet: Packet<'static>,
+pub(super) struct Queued {
+    pub(super) number: u64,
+    pub(super) shard: usize,
+    pub(super) packet: Packet<'static>,
     payload: Range<usize>,
 }
 
@@ -49,12 +50,27 @@ impl Batch {
         });
     }
 
-    /// The packets in order of arrival, with number and shard.
-    pub(super) fn packets(&self) -> impl Iterator<Item = (u64, usize, Packet<'_>)> {
-        self.packets.iter().map(|queued| {
-            let payload = self.payloads.get(queued.payload.clone()).unwrap_or_default();
-            (queued.number, queued.shard, with_payload(&queued.packet, payload))
-        })
+    /// Packets held.
+    pub(super) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// The packets in order of arrival.
+    pub(super) fn queued(&self) -> &[Queued] {
+        &self.packets
+    }
+
+    /// One of them with its payload.
+    pub(super) fn packet(&self, queued: &Queued) -> Packet<'_> {
+        let payload = self.payloads.get(queued.payload.clone()).unwrap_or_default();
+        with_payload(&queued.packet, payload)
+    }
+
+    /// Forgets the packets and keeps the room for the next ones.
+    pub(super) fn clear(&mut self) {
+        self.packets.clear();
+        self.payloads.clear();
+        self.ticks.clear();
     }
 }
 

@@ -1,9 +1,9 @@
-//! Every stage on one thread, packet by packet.
+//! Every stage on one thread, a handful of packets at a time.
 
 use super::analysis::Analysis;
-use super::batch::Tick;
+use super::batch::{Batch, Tick};
 use super::intake::{Intake, IntakeStats};
-use super::shards::ShardSet;
+use super::shards::{AHEAD, ShardSet};
 use super::{Command, Lane, Observer, Outcome, View, feed};
 use crate::config::Config;
 use crate::decode::Packet;
@@ -15,10 +15,23 @@ struct InLine<'a> {
     shards: ShardSet,
     analysis: Analysis,
     observer: &'a mut dyn Observer,
+    /// Packets that wait until their connections are looked up together.
+    waiting: Batch,
     events: Vec<Event>,
 }
 
 impl InLine<'_> {
+    /// Works off the packets that wait; everything else comes after them.
+    fn catch_up(&mut self) {
+        self.shards.fetch(self.waiting.queued());
+        for queued in self.waiting.queued() {
+            let packet = self.waiting.packet(queued);
+            self.shards.on_packet(queued.number, queued.shard, &packet, &mut self.events);
+        }
+        self.waiting.clear();
+        self.analyse();
+    }
+
     fn analyse(&mut self) {
         for event in self.events.drain(..) {
             self.analysis.on_event(&event, self.observer);
@@ -28,6 +41,7 @@ impl InLine<'_> {
 
 impl Lane for InLine<'_> {
     fn on_tick(&mut self, tick: Tick) {
+        self.catch_up();
         self.shards.on_tick(tick, &mut self.events);
         self.analyse();
         self.analysis.on_tick(tick.now, self.observer);
@@ -35,17 +49,19 @@ impl Lane for InLine<'_> {
 
     #[inline]
     fn on_packet(&mut self, number: u64, shard: usize, packet: &Packet<'_>) {
-        self.shards.on_packet(number, shard, packet, &mut self.events);
-        if !self.events.is_empty() {
-            self.analyse();
+        self.waiting.push(number, shard, packet);
+        if self.waiting.len() >= AHEAD {
+            self.catch_up();
         }
     }
 
     fn on_oddity(&mut self, event: Event) {
+        self.catch_up();
         self.analysis.on_event(&event, self.observer);
     }
 
     fn on_look(&mut self, now: Timestamp, intake: &IntakeStats, command: Option<Command>) {
+        self.catch_up();
         if let Some(Command::Reload(config)) = command {
             self.analysis.reload(&config);
         }
@@ -69,9 +85,11 @@ pub(super) fn run(
         shards: ShardSet::new(&config.flow, 0, 1),
         analysis: Analysis::new(config),
         observer,
+        waiting: Batch::default(),
         events: Vec::new(),
     };
     feed(source, &mut intake, &mut lane, turn.as_ref(), commands);
+    lane.catch_up();
     lane.shards.finish(intake.end(), &mut lane.events);
     lane.analyse();
     lane.analysis.finish(intake.now(), lane.observer);
