@@ -1,5 +1,6 @@
 //! The configuration: one TOML file, checked once, in which every mistake is an error with a line.
 
+mod changes;
 mod check;
 mod error;
 mod file;

@@ -31,6 +31,7 @@ const LOOKS_PER_STATUS: u32 = 10;
 /// Everything that signals act on.
 pub(super) struct Supervisor<'a, E: Engine> {
     pub(super) path: &'a Path,
+    /// What the daemon was started with.
     pub(super) config: E::Config,
     pub(super) log: LogHandle,
     pub(super) alerts: AlertQueue,
@@ -41,7 +42,7 @@ pub(super) struct Supervisor<'a, E: Engine> {
 impl<E: Engine> Supervisor<'_, E> {
     /// Returns when the pipeline has ended: whether somebody asked for it.
     pub(super) async fn watch(
-        mut self,
+        self,
         listener: TcpListener,
         mut engine_end: oneshot::Receiver<()>,
     ) -> Result<bool, DaemonError> {
@@ -114,7 +115,7 @@ impl<E: Engine> Supervisor<'_, E> {
 
     /// Reads the configuration anew and opens the alert file anew. What cannot be used is an error
     /// in the log, and what was used before stays.
-    fn reload(&mut self) {
+    fn reload(&self) {
         notify::reloading();
         self.alerts.reopen();
         let loaded = match E::load(self.path) {
@@ -131,7 +132,7 @@ impl<E: Engine> Supervisor<'_, E> {
         notify::ready(&self.status());
     }
 
-    fn adopt(&mut self, asked: E::Config) -> bool {
+    fn adopt(&self, asked: E::Config) -> bool {
         if let Err(trouble) = self.log.apply(&E::settings(&asked).log) {
             error!(trouble = %chain(&trouble), "the new configuration cannot be used; the old one stays");
             return false;
@@ -139,11 +140,10 @@ impl<E: Engine> Supervisor<'_, E> {
         for name in E::needs_restart(&self.config, &asked) {
             warn!(setting = %name, "changed, and takes effect after a restart");
         }
-        if self.commands.try_send(Command::Reload(Box::new(asked.clone()))).is_err() {
+        if self.commands.try_send(Command::Reload(Box::new(asked))).is_err() {
             error!("the pipeline takes no new configuration; the old one stays");
             return false;
         }
-        self.config = asked;
         info!(config = %self.path.display(), "the configuration was read anew");
         true
     }

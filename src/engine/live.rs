@@ -43,19 +43,8 @@ impl Engine for LiveEngine {
     }
 
     fn needs_restart(running: &Config, asked: &Config) -> Vec<String> {
-        let differs = [
-            ("sensor", running.sensor != asked.sensor),
-            ("network", running.network != asked.network),
-            ("capture", running.capture != asked.capture),
-            ("decode", running.decode != asked.decode),
-            ("flow", running.flow != asked.flow),
-            ("inventory", running.inventory != asked.inventory),
-            ("detect", running.detect != asked.detect),
-            ("score", running.score != asked.score),
-            ("alerts", running.alerts != asked.alerts),
-            ("web", running.web != asked.web),
-        ];
-        differs.iter().filter(|(_, differs)| *differs).map(|(name, _)| (*name).to_owned()).collect()
+        let changes = running.changes(asked);
+        changes.into_iter().filter(|setting| !Config::is_live(setting)).collect()
     }
 
     fn open(config: &Config) -> Result<LiveSource, EngineError> {
@@ -91,7 +80,7 @@ impl Engine for LiveEngine {
     }
 }
 
-/// What the tables may take, by name, in bytes.
+/// What the tables may take whose budget is fixed, by name, in bytes.
 struct Budgets(BTreeMap<&'static str, usize>);
 
 impl Budgets {
@@ -100,8 +89,6 @@ impl Budgets {
             ("connections", config.flow.budget.0),
             ("fragments", config.decode.budget.0),
             ("hosts", config.inventory.budget.0),
-            ("scores", config.score.budget.0),
-            ("alerts", config.alerts.budget.0),
         ]))
     }
 }
@@ -208,7 +195,11 @@ impl Publisher {
             name,
             entries,
             bytes,
-            budget: self.budgets.0.get(name).copied().unwrap_or(0) as u64,
+            budget: match name {
+                "scores" => scores.config().budget.0,
+                "alerts" => analysis.alerts().config().budget.0,
+                name => self.budgets.0.get(name).copied().unwrap_or(0),
+            } as u64,
             evictions,
         };
         vec![
@@ -241,4 +232,27 @@ fn wall_time() -> Timestamp {
     #[expect(clippy::disallowed_methods, reason = "an edge: the sensor's lag is wall time")]
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     Timestamp::EPOCH + now
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_exactly_what_a_reload_leaves_as_it_was() {
+        let read = |text: &str| Config::parse(text, Path::new("x")).unwrap();
+        let running = read("");
+        let asked = read(
+            "[sensor]\nname = \"a\"\nthreads = 2\n[alerts]\nquiet = \"1h\"\nfile = \"/tmp/a\"\n\
+             [score]\nprior = -5\n[detect.\"scan.icmp\"]\nburst = 3\n\
+             [log]\nlevel = \"warn\"\nformat = \"json\"\n",
+        );
+
+        let restart = LiveEngine::needs_restart(&running, &asked);
+
+        assert_eq!(
+            restart,
+            ["alerts.file", "detect.\"scan.icmp\".burst", "log.format", "sensor.threads"]
+        );
+    }
 }

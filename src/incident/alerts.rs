@@ -100,6 +100,11 @@ impl AlertBook {
         self.schedule();
     }
 
+    /// The settings that it works by.
+    pub const fn config(&self) -> &AlertConfig {
+        &self.config
+    }
+
     /// Looks at a host whose evidence changed; appends what is worth telling to `out`.
     pub fn on_change(&mut self, host: &HostScore, now: Timestamp, out: &mut Vec<Alert>) {
         self.on_tick(now, out);

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::Observer;
-use crate::config::Config;
+use crate::config::{Config, NetworkConfig};
 use crate::detect::{self, Detector, Evidence};
 use crate::event::{Body, Event, community_id};
 use crate::incident::{Alert, AlertBook, Onsets};
@@ -20,6 +20,7 @@ pub struct Analysis {
     alerts: AlertBook,
     onsets: Onsets,
     allowlist: Allowlist,
+    network: NetworkConfig,
     counts: Counts,
     evidence: Vec<Evidence>,
     changed: Vec<Alert>,
@@ -64,6 +65,7 @@ impl Analysis {
             }),
             onsets: Onsets::default(),
             allowlist: Allowlist::new(&config.allow),
+            network: config.network.clone(),
             counts: Counts::default(),
             evidence: Vec::new(),
             changed: Vec::new(),
@@ -71,9 +73,13 @@ impl Analysis {
         }
     }
 
-    /// Takes from `config` what can change without forgetting: the allowlist.
+    /// Takes from `config` what can change without forgetting ([`Config::is_live`]): the allowlist,
+    /// the numbers of scores and alerts, the sensor's name. What was counted so far stays.
     pub fn reload(&mut self, config: &Config) {
-        self.allowlist = Allowlist::new(&config.allow);
+        self.allowlist.reload(&config.allow);
+        self.scores.reload(&config.score);
+        // What is ours stays what it was: the inventory has sorted everybody by it.
+        self.alerts.reload(&config.alerts, &self.network, config.sensor.name());
     }
 
     /// Takes one event through inventory, detectors, scores and alerts.
@@ -182,5 +188,52 @@ impl Analysis {
     /// Bytes that each detector holds, by its id.
     pub fn detector_bytes(&self) -> impl Iterator<Item = (&'static str, usize)> {
         self.detectors.iter().map(|detector| (detector.id(), detector.state_bytes()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+    use crate::detect::Family;
+    use crate::score::testing::{evidence, ip};
+
+    fn weigh(analysis: &mut Analysis, secs: i64, subject: &str) {
+        let mut fresh = evidence("scan.horizontal", Family::Failure, 14.0, secs);
+        fresh.subject = subject.to_owned();
+        analysis.evidence.push(fresh);
+        analysis.weigh(Timestamp::from_secs(secs), &mut ());
+    }
+
+    #[test]
+    fn a_reload_changes_scores_alerts_and_allowlist_and_forgets_nothing() {
+        let entry = "source = \"10.0.0.5\"\ndetector = \"scan.slow\"\nreason = \"backup\"";
+        let mut config =
+            Config { allow: vec![toml::from_str(entry).unwrap()], ..Config::default() };
+        let mut analysis = Analysis::new(&config);
+        weigh(&mut analysis, 1, "tcp/445");
+        let slow = evidence("scan.slow", Family::Novelty, 3.0, 2);
+        analysis.evidence.push(slow);
+        analysis.weigh(Timestamp::from_secs(2), &mut ());
+        let before = analysis.scores().get(ip("10.0.0.5")).unwrap().score;
+
+        config.score.caps.failure = 4.0;
+        config.alerts.quiet = Duration::from_secs(60);
+        let second = "source = \"10.0.0.9\"\nreason = \"our scanner\"";
+        config.allow.insert(0, toml::from_str(second).unwrap());
+        analysis.reload(&config);
+        weigh(&mut analysis, 3, "tcp/22");
+        analysis.on_tick(Timestamp::from_secs(100), &mut ());
+
+        let after = analysis.scores().get(ip("10.0.0.5")).unwrap();
+        assert!(before > 90.0 && after.score < 50.0, "{before} {}", after.score);
+        assert_eq!(after.evidence.len(), 2);
+        assert_eq!(analysis.alerts().open_count(), 0);
+        assert_eq!(analysis.alerts().alerts().len(), 1);
+        let hidden: Vec<_> =
+            analysis.allowlist().reports().iter().map(|report| report.hidden_evidence).collect();
+        assert_eq!(hidden, [0, 1]);
+        assert_eq!(analysis.counts().evidence["scan.horizontal"], 2);
     }
 }
