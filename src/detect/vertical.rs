@@ -62,6 +62,9 @@ pub struct Config {
     /// somebody: that is an outage sooner than a guess.
     #[serde(deserialize_with = "units::share")]
     pub offered_weight: f64,
+    /// What the third and each further failed port of one kind (mail, web, files, ...) counts, of
+    /// one: whoever looks for a mail server tries all of mail's ports.
+    pub same_kind_weight: f64,
     /// Kinds of business (mail, web, files, ...) that one may fail to do with one host in a hurry;
     /// each further one counts as one more port.
     pub kinds: u32,
@@ -91,7 +94,7 @@ impl Default for Config {
         Self {
             forgiven: 3.0,
             nats: 1.45,
-            dynamic_weight: 0.08,
+            dynamic_weight: 0.1,
             stray_weight: 0.12,
             stray_known_weight: 0.4,
             unasked_weight: 0.6,
@@ -99,6 +102,7 @@ impl Default for Config {
             accepted_relief: 0.5,
             stranger_relief: 0.2,
             offered_weight: 0.25,
+            same_kind_weight: 0.2,
             kinds: 2,
             burst: 6,
             ports_max: 128,
@@ -123,6 +127,8 @@ struct Pair {
     stealthy: u32,
     /// Kinds of business that failed, as bits.
     failed_kinds: u32,
+    /// Those that failed twice.
+    failed_again: u32,
     /// Whether there ever was a burst.
     hurried: bool,
     burst_since: Timestamp,
@@ -221,6 +227,7 @@ impl Pair {
             tried: 0,
             stealthy: 0,
             failed_kinds: 0,
+            failed_again: 0,
             hurried: false,
             burst_since: ts,
             burst: 0,
@@ -257,11 +264,15 @@ impl Pair {
             return;
         }
         let failure = self.failure(attempt, failure_weight, config);
-        let worth = if is_outage { config.offered_weight } else { worth(attempt, config) };
-        self.failed += (failure * worth) as f32;
+        let mut worth = if is_outage { config.offered_weight } else { worth(attempt, config) };
         if !is_outage && failure >= 0.5 && attempt.class != Class::Dynamic {
+            if self.failed_again & kind != 0 && !attempt.is_stealth_probe() {
+                worth *= config.same_kind_weight;
+            }
+            self.failed_again |= self.failed_kinds & kind;
             self.failed_kinds |= kind;
         }
+        self.failed += (failure * worth) as f32;
         if attempt.is_stealth_probe() {
             self.stealthy = self.stealthy.saturating_add(1);
         }
