@@ -10,7 +10,7 @@ use crossbeam_channel::TryRecvError;
 use crate::config::Config;
 use crate::daemon::{AlertSettings, Command, Engine, EngineError, Settings, Wiring};
 use crate::decode::Skip;
-use crate::incident::Alert;
+use crate::incident::{Alert, SensorWatch, Signs};
 use crate::inventory::Role;
 use crate::pipeline::published::{HostView, InterfaceStats, Published, Stats, TableStats};
 use crate::pipeline::{self, Analysis, Observer, Options, Turn, View};
@@ -58,8 +58,13 @@ impl Engine for LiveEngine {
     ) -> Result<(), EngineError> {
         let Wiring { published, commands, alerts } = wiring;
         let stop = source.stop_handle();
-        let mut observer =
-            Publisher { published, alerts, budgets: Budgets::of(&config), full: None };
+        let mut observer = Publisher {
+            published,
+            alerts,
+            budgets: Budgets::of(&config),
+            sensor: SensorWatch::default(),
+            full: None,
+        };
         let mut commands = || match commands.try_recv() {
             Ok(Command::Reload(config)) => Some(pipeline::Command::Reload(config)),
             // Without a daemon there is nobody to go on for.
@@ -93,6 +98,7 @@ struct Publisher {
     published: Arc<Published>,
     alerts: Box<dyn AlertSink>,
     budgets: Budgets,
+    sensor: SensorWatch,
     /// When all hosts were published last.
     full: Option<Timestamp>,
 }
@@ -119,7 +125,9 @@ impl Observer for Publisher {
             let touched = view.touched.iter().filter_map(|host| analysis.scores().get(*host));
             self.published.update_hosts(touched.map(|host| view_of(analysis, host)));
         }
-        self.published.update_stats(self.stats(&view));
+        let stats = self.stats(&view);
+        self.look_at_sensor(now, analysis, &stats);
+        self.published.update_stats(stats);
     }
 
     fn turns(&self) -> Option<Turn> {
@@ -136,6 +144,21 @@ fn view_of(analysis: &Analysis, host: &HostScore) -> HostView {
 }
 
 impl Publisher {
+    /// Alerts when the sensor itself begins to miss something.
+    fn look_at_sensor(&mut self, now: Timestamp, analysis: &Analysis, stats: &Stats) {
+        let drops = stats.interfaces.iter().map(|seen| (seen.name.clone(), seen.kernel_drops));
+        let signs = Signs {
+            one_way: analysis.inventory().visibility().warning(),
+            drops: drops.filter_map(|(name, drops)| Some((name, drops?))).collect(),
+            evictions: stats.tables.iter().map(|table| (table.name, table.evictions)).collect(),
+        };
+        let mut changed = Vec::new();
+        self.sensor.look(now, analysis.alerts().sensor(), &signs, &mut changed);
+        for alert in &changed {
+            self.on_alert(alert);
+        }
+    }
+
     fn stats(&self, view: &View<'_>) -> Stats {
         let View { analysis, intake, flow, .. } = view;
         let inventory = analysis.inventory();
