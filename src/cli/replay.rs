@@ -13,7 +13,7 @@ use super::look::{BOLD, TABLE, clean, counted, severity_style, size, verdict_sty
 use super::progress::Bar;
 use super::{Engine, Error, Look, Replay, Status, emit, replay_json, tuned};
 use crate::detect::Evidence;
-use crate::incident::{HostReport, Severity, Summary, kind_of, span};
+use crate::incident::{AlertKind, HostReport, Severity, Summary, kind_of, span};
 use crate::score::Verdict;
 use crate::time::Timestamp;
 
@@ -207,11 +207,14 @@ fn styled(cell: Cell, look: Look, style: anstyle::Style) -> Cell {
 }
 
 fn alerts(page: &mut String, summary: &Summary, look: Look) {
-    if summary.alerts.is_empty() {
+    // What the sensor says of itself stands further below, under what to know.
+    let about_hosts: Vec<_> =
+        summary.alerts.iter().filter(|alert| alert.kind != AlertKind::Sensor).collect();
+    if about_hosts.is_empty() {
         return;
     }
     let mut severities: BTreeMap<Severity, u64> = BTreeMap::new();
-    for alert in &summary.alerts {
+    for alert in &about_hosts {
         *severities.entry(alert.severity).or_default() += 1;
     }
     let counts: Vec<_> = severities
@@ -221,9 +224,9 @@ fn alerts(page: &mut String, summary: &Summary, look: Look) {
             look.paint(severity_style(*severity), &format!("{count} {}", severity.as_str()))
         })
         .collect();
-    let all = counted(summary.alerts.len() as u64, "alert");
+    let all = counted(about_hosts.len() as u64, "alert");
     line!(page, "{all}: {}.", counts.join(", "));
-    let worst = summary.alerts.iter().max_by_key(|a| (a.severity, a.verdict, a.peers_total));
+    let worst = about_hosts.iter().max_by_key(|a| (a.severity, a.verdict, a.peers_total));
     if let Some(alert) = worst {
         line!(page, "\n{}", clean(&alert.summary));
     }

@@ -9,7 +9,7 @@ use clap::Parser;
 use super::*;
 use crate::config::NetworkConfig;
 use crate::detect::{Evidence, Family};
-use crate::incident::{AlertBook, AlertConfig, HostReport, InputSummary};
+use crate::incident::{AlertBook, AlertConfig, HostReport, InputSummary, Trouble};
 use crate::pipeline::published::{HostView, Published};
 use crate::score::testing::{about, evidence, forgeable, ip};
 use crate::score::{Allowlist, Explanation, ScoreBoard, ScoreConfig};
@@ -254,6 +254,24 @@ fn input_that_cannot_be_read_is_an_error_with_its_cause() {
     assert_eq!(error.to_string(), "cannot analyse the input");
     assert_eq!(std::error::Error::source(&error).unwrap().to_string(), "x: no such file");
     assert_eq!(page, "");
+}
+
+#[test]
+fn trouble_of_the_sensor_is_an_alert_that_accuses_nobody() {
+    let now = Timestamp::from_secs(9);
+    let alerts = vec![Trouble::OneWay.alert(None, now, "half is missing")];
+    let engine = Canned(Ok(Summary { alerts, ..Summary::default() }));
+
+    let words = ["replay", "x.pcap", "--json", "--fail-on", "suspicious"];
+    let (status, json) = type_in(&words, &engine);
+    let (_, page) = type_in(&["replay", "x.pcap"], &engine);
+
+    assert!(matches!(status, Ok(Status::Done)), "{status:?}");
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    assert_eq!(json["hosts"], serde_json::json!([]));
+    assert_eq!(json["alerts"][0]["kind"], "sensor");
+    assert_eq!(json["alerts"][0]["host"], serde_json::Value::Null);
+    assert!(!page.contains("1 alert"), "{page}");
 }
 
 #[test]

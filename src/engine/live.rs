@@ -10,7 +10,7 @@ use crossbeam_channel::TryRecvError;
 use crate::config::Config;
 use crate::daemon::{AlertSettings, Command, Engine, EngineError, Settings, Wiring};
 use crate::decode::Skip;
-use crate::incident::Alert;
+use crate::incident::{Alert, SensorWatch, Signs};
 use crate::inventory::Role;
 use crate::pipeline::published::{HostView, InterfaceStats, Published, Stats, TableStats};
 use crate::pipeline::{self, Analysis, Observer, Options, Turn, View};
@@ -62,6 +62,7 @@ impl Engine for LiveEngine {
             published,
             alerts,
             budgets: Budgets::of(&config),
+            sensor: SensorWatch::default(),
             full: None,
             lag: (0, None),
         };
@@ -98,6 +99,7 @@ struct Publisher {
     published: Arc<Published>,
     alerts: Box<dyn AlertSink>,
     budgets: Budgets,
+    sensor: SensorWatch,
     /// When all hosts were published last.
     full: Option<Timestamp>,
     /// Packets at the last look, and how late the latest of them was then.
@@ -129,7 +131,9 @@ impl Observer for Publisher {
         if let (Some(at), true) = (view.intake.last_packet, view.intake.packets > self.lag.0) {
             self.lag = (view.intake.packets, Some(wall_time().since(at)));
         }
-        self.published.update_stats(self.stats(&view));
+        let stats = self.stats(&view);
+        self.look_at_sensor(now, analysis, &stats);
+        self.published.update_stats(stats);
     }
 
     fn turns(&self) -> Option<Turn> {
@@ -146,6 +150,21 @@ fn view_of(analysis: &Analysis, host: &HostScore) -> HostView {
 }
 
 impl Publisher {
+    /// Alerts when the sensor itself begins to miss something.
+    fn look_at_sensor(&mut self, now: Timestamp, analysis: &Analysis, stats: &Stats) {
+        let drops = stats.interfaces.iter().map(|seen| (seen.name.clone(), seen.kernel_drops));
+        let signs = Signs {
+            one_way: analysis.inventory().visibility().warning(),
+            drops: drops.filter_map(|(name, drops)| Some((name, drops?))).collect(),
+            evictions: stats.tables.iter().map(|table| (table.name, table.evictions)).collect(),
+        };
+        let mut changed = Vec::new();
+        self.sensor.look(now, analysis.alerts().sensor(), &signs, &mut changed);
+        for alert in &changed {
+            self.on_alert(alert);
+        }
+    }
+
     fn stats(&self, view: &View<'_>) -> Stats {
         let View { analysis, intake, flow, .. } = view;
         let inventory = analysis.inventory();

@@ -9,7 +9,7 @@ use crate::config::{Config, NetworkConfig};
 use crate::daemon;
 use crate::decode::Skip;
 use crate::event::Event;
-use crate::incident::{HostReport, InputSummary, Summary};
+use crate::incident::{Alert, HostReport, InputSummary, Summary, Trouble};
 use crate::inventory::Role;
 use crate::pipeline::{self, Analysis, IntakeStats, Observer, Options, Outcome};
 use crate::score::HostScore;
@@ -108,7 +108,7 @@ fn summarise(outcome: &Outcome, elapsed: Duration) -> Summary {
         hosts: analysis.scores().hosts().into_iter().map(|host| report(analysis, host)).collect(),
         infections: Vec::new(),
         incidents: Vec::new(),
-        alerts: analysis.alerts().alerts(),
+        alerts: alerts(analysis, intake),
         allowed: analysis.allowlist().reports(),
         notices: notices(outcome),
         packets: intake.packets,
@@ -127,6 +127,25 @@ fn notices(outcome: &Outcome) -> Vec<String> {
         format!("{copies} packets are copies of others (two mirror ports?) and were counted once")
     });
     outcome.analysis.inventory().visibility().warning().into_iter().chain(copied).collect()
+}
+
+/// The alerts about hosts, and those about what the captures do not show.
+fn alerts(analysis: &Analysis, intake: &IntakeStats) -> Vec<Alert> {
+    let sensor = analysis.alerts().sensor();
+    let end = intake.last_packet.unwrap_or_default();
+    let mut alerts = analysis.alerts().alerts();
+    if let Some(found) = analysis.inventory().visibility().warning() {
+        alerts.push(Trouble::OneWay.alert(sensor, end, &found));
+    }
+    for input in &intake.inputs {
+        if let Some(damage) = &input.damage {
+            let found = format!("{} is damaged: {damage}", input.name);
+            let at = input.last_ts.unwrap_or(end);
+            alerts.push(Trouble::Damage(input.name.clone()).alert(sensor, at, &found));
+        }
+    }
+    alerts.sort_by(|a, b| (a.ts, &a.id).cmp(&(b.ts, &b.id)));
+    alerts
 }
 
 fn inputs(intake: &IntakeStats) -> Vec<InputSummary> {
@@ -155,5 +174,32 @@ fn report(analysis: &Analysis, score: HostScore) -> HostReport {
         connections_to_alert: analysis.onsets().until_alert(host),
         hidden: analysis.allowlist().hidden_about(host),
         score,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::Engine;
+    use crate::incident::AlertKind;
+
+    #[test]
+    fn a_capture_that_is_cut_off_is_an_alert_about_no_host() {
+        let packed = include_bytes!("../../fixtures/scan-horizontal/capture.pcap.zst");
+        let whole = zstd::decode_all(packed.as_slice()).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cut.pcap");
+        std::fs::write(&path, &whole[..whole.len() - 7]).unwrap();
+        let inputs = [path];
+        let request =
+            Replay { inputs: &inputs, threads: 1, events: None, progress: &|_: Progress| () };
+
+        let summary = ReplayEngine.replay(&Config::default(), &request).unwrap();
+
+        let about_sensor: Vec<_> =
+            summary.alerts.iter().filter(|alert| alert.kind == AlertKind::Sensor).collect();
+        assert_eq!(about_sensor.len(), 1);
+        assert_eq!(about_sensor[0].host, None);
+        assert!(about_sensor[0].summary.contains("cut.pcap is damaged"));
     }
 }

@@ -49,6 +49,11 @@ impl Open {
     }
 }
 
+/// Sixteen hexadecimal digits that stand for `name`.
+pub(super) fn digest(name: &str) -> String {
+    Sha1::digest(name).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+}
+
 fn has_new<T: PartialEq>(fresh: &[T], known: &[T]) -> bool {
     fresh.iter().any(|item| !known.contains(item))
 }
@@ -103,6 +108,11 @@ impl AlertBook {
     /// The settings that it works by.
     pub const fn config(&self) -> &AlertConfig {
         &self.config
+    }
+
+    /// The sensor's name, if it has one.
+    pub fn sensor(&self) -> Option<&str> {
+        self.sensor.as_deref()
     }
 
     /// Looks at a host whose evidence changed; appends what is worth telling to `out`.
@@ -267,13 +277,12 @@ impl AlertBook {
         Composer { sensor: sensor.clone(), community_id: *community_id }
     }
 
-    /// Sixteen hexadecimal digits that depend on nothing but what the alert is about.
+    /// Depends on nothing but what the alert is about.
     fn id(&self, identity: Identity, first: Timestamp) -> String {
         let Identity { host, kind, class } = identity;
         let sensor = self.sensor.as_deref().unwrap_or_default();
         let name = format!("{sensor}\n{host}\n{}\n{class}\n{}", kind.as_str(), first.as_nanos());
-        let digest = Sha1::digest(name);
-        digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+        digest(&name)
     }
 
     fn schedule(&mut self) {

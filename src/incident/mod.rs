@@ -6,6 +6,7 @@ mod config;
 mod json;
 mod onset;
 mod paragraph;
+mod sensor;
 mod summary;
 mod target;
 
@@ -24,6 +25,7 @@ pub use config::AlertConfig;
 pub use json::{EvidenceDoc, rounded};
 pub use onset::Onsets;
 pub(crate) use paragraph::span;
+pub use sensor::{SensorWatch, Signs, Trouble};
 pub use summary::{HostReport, Incident, Infection, InputSummary, Summary};
 pub use target::{TargetClass, kind_of};
 
