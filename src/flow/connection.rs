@@ -12,9 +12,8 @@ use crate::net::{MacAddr, Transport};
 use crate::proto::{Protocol, Role};
 use crate::time::Timestamp;
 
-/// A connection. It begins with a cache line, so that it touches three of them and never four.
+/// A connection.
 #[derive(Debug)]
-#[repr(align(64))]
 pub(super) struct Connection {
     pub(super) key: FlowKey,
     /// When its first packet came, and that packet's number.

@@ -97,9 +97,7 @@ impl Store {
     pub(super) fn find(&self, key: &FlowKey) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
         let tag = hash as u32;
-        let same = |place: &Place| {
-            place.tag == tag && self.get(place.slot).is_some_and(|known| known.key == *key)
-        };
+        let same = |place: &Place| place.tag == tag && self.holds(place.slot, key);
         self.index.find(hash, same).map(|place| place.slot)
     }
 
@@ -108,6 +106,11 @@ impl Store {
     pub(super) fn guess(&self, key: &FlowKey) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
         self.index.find(hash, |place| place.tag == hash as u32).map(|place| place.slot)
+    }
+
+    /// Whether the connection in `slot` is the one with `key`.
+    pub(super) fn holds(&self, slot: u32, key: &FlowKey) -> bool {
+        self.get(slot).is_some_and(|connection| connection.key == *key)
     }
 
     /// The connection in `slot`.

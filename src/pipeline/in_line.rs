@@ -3,7 +3,7 @@
 use super::analysis::Analysis;
 use super::batch::{Batch, Tick};
 use super::intake::{Intake, IntakeStats};
-use super::shards::{AHEAD, ShardSet};
+use super::shards::{AHEAD, Rank, ShardSet};
 use super::{Command, Lane, Observer, Outcome, View, feed};
 use crate::config::Config;
 use crate::decode::Packet;
@@ -17,23 +17,19 @@ struct InLine<'a> {
     observer: &'a mut dyn Observer,
     /// Packets that wait until their connections are looked up together.
     waiting: Batch,
-    events: Vec<Event>,
+    events: Vec<(Rank, Event)>,
 }
 
 impl InLine<'_> {
     /// Works off the packets that wait; everything else comes after them.
     fn catch_up(&mut self) {
-        self.shards.fetch(self.waiting.queued());
-        for queued in self.waiting.queued() {
-            let packet = self.waiting.packet(queued);
-            self.shards.on_packet(queued.number, queued.shard, &packet, &mut self.events);
-        }
+        self.shards.on_batch(&self.waiting, &mut self.events);
         self.waiting.clear();
         self.analyse();
     }
 
     fn analyse(&mut self) {
-        for event in self.events.drain(..) {
+        for (_, event) in self.events.drain(..) {
             self.analysis.on_event(&event, self.observer);
         }
     }
@@ -90,8 +86,8 @@ pub(super) fn run(
     };
     feed(source, &mut intake, &mut lane, turn.as_ref(), commands);
     lane.catch_up();
-    lane.shards.finish(intake.end(), &mut lane.events);
-    lane.analyse();
+    let InLine { shards, analysis, observer, .. } = &mut lane;
+    shards.finish(intake.end(), |_, event| analysis.on_event(&event, &mut **observer));
     lane.analysis.finish(intake.now(), lane.observer);
     let flow = lane.shards.stats();
     let touched = lane.analysis.take_touched();

@@ -10,7 +10,6 @@ use foldhash::fast::FixedState;
 
 use super::batch::{Batch, Queued, Tick};
 use crate::config::units::ByteSize;
-use crate::decode::Packet;
 use crate::event::Event;
 use crate::flow::{FlowConfig, FlowStats, FlowTable};
 
@@ -57,86 +56,72 @@ impl ShardSet {
         Self { tables, first, step: workers, scratch: Vec::new() }
     }
 
-    /// Feeds one packet to its shard.
-    pub(super) fn on_packet(
-        &mut self,
-        number: u64,
-        shard: usize,
-        packet: &Packet<'_>,
-        out: &mut Vec<Event>,
-    ) {
-        if let Some(table) = self.tables.get_mut(shard.saturating_sub(self.first) / self.step) {
-            table.on_packet(number, packet, out);
+    /// Works through a batch and ranks what comes out.
+    ///
+    /// Tens of thousands of connections fit no cache that is near, so a packet waits several times
+    /// for memory to find its own. The connections of some packets are looked up before the first
+    /// of them is worked on, because look-ups that do not depend on each other wait together.
+    pub(super) fn on_batch(&mut self, batch: &Batch, out: &mut Vec<(Rank, Event)>) {
+        let mut ticks = batch.ticks.iter().peekable();
+        for packets in batch.queued().chunks(AHEAD) {
+            let places = self.fetch(packets);
+            for (queued, place) in packets.iter().zip(places) {
+                let Queued { number, shard, .. } = *queued;
+                while let Some(tick) = ticks.next_if(|tick| tick.number <= number) {
+                    self.on_tick(*tick, out);
+                }
+                let index = self.index(shard);
+                let Some(table) = self.tables.get_mut(index) else { continue };
+                table.on_packet_at(place, number, &batch.packet(queued), &mut self.scratch);
+                let rank = (number, PACKET, shard);
+                out.extend(self.scratch.drain(..).map(|event| (rank, event)));
+            }
         }
-    }
-
-    /// Looks up the connections of some packets that come next. Tens of thousands of connections
-    /// fit no cache that is near, so a packet waits several times for memory to find its own; a
-    /// few look-ups that do not depend on each other wait together.
-    pub(super) fn fetch(&self, packets: &[Queued]) {
-        let mut places = [None; AHEAD];
-        for (queued, place) in packets.iter().zip(&mut places) {
-            let table = self.table(queued.shard);
-            *place = table.and_then(|table| Some((table, table.locate(&queued.packet)?)));
+        for tick in ticks {
+            self.on_tick(*tick, out);
         }
-        let read = |sum: u64, (table, place): (&FlowTable, u32)| sum ^ table.touch(place);
-        std::hint::black_box(places.into_iter().flatten().fold(0, read));
-    }
-
-    fn table(&self, shard: usize) -> Option<&FlowTable> {
-        self.tables.get(shard.saturating_sub(self.first) / self.step)
+        if let Some(end) = batch.end {
+            self.finish(end, |rank, event| out.push((rank, event)));
+        }
     }
 
     /// Fires the timers of every shard, in order, and ranks what they say.
-    fn on_tick_ranked(&mut self, tick: Tick, out: &mut Vec<(Rank, Event)>) {
+    pub(super) fn on_tick(&mut self, tick: Tick, out: &mut Vec<(Rank, Event)>) {
         for (index, table) in self.tables.iter_mut().enumerate() {
             table.on_tick(tick.number, tick.now, &mut self.scratch);
-            let shard = self.first + index * self.step;
-            let rank = (tick.number, tick.ordinal, shard);
+            let rank = (tick.number, tick.ordinal, self.first + index * self.step);
             out.extend(self.scratch.drain(..).map(|event| (rank, event)));
         }
     }
 
-    /// Fires the timers of every shard, in order.
-    pub(super) fn on_tick(&mut self, tick: Tick, out: &mut Vec<Event>) {
-        for table in &mut self.tables {
-            table.on_tick(tick.number, tick.now, out);
-        }
-    }
-
-    /// Works through a batch and ranks what comes out.
-    pub(super) fn on_batch(&mut self, batch: &Batch, out: &mut Vec<(Rank, Event)>) {
-        let mut ticks = batch.ticks.iter().peekable();
-        for packets in batch.queued().chunks(AHEAD) {
-            self.fetch(packets);
-            for queued in packets {
-                let Queued { number, shard, .. } = *queued;
-                while let Some(tick) = ticks.next_if(|tick| tick.number <= number) {
-                    self.on_tick_ranked(*tick, out);
-                }
-                let mut events = std::mem::take(&mut self.scratch);
-                self.on_packet(number, shard, &batch.packet(queued), &mut events);
-                out.extend(events.drain(..).map(|event| ((number, PACKET, shard), event)));
-                self.scratch = events;
-            }
-        }
-        for tick in ticks {
-            self.on_tick_ranked(*tick, out);
-        }
-        if let Some(end) = batch.end {
-            for (index, table) in self.tables.iter_mut().enumerate() {
-                table.finish(end.number, end.now, &mut self.scratch);
-                let rank = (end.number, PACKET, self.first + index * self.step);
-                out.extend(self.scratch.drain(..).map(|event| (rank, event)));
+    /// Ends every connection because the input ended, shard by shard, and gives the events of each
+    /// before the next: all of them would take as much memory as the connections did.
+    pub(super) fn finish(&mut self, end: Tick, mut each: impl FnMut(Rank, Event)) {
+        for (index, table) in self.tables.iter_mut().enumerate() {
+            table.finish(end.number, end.now, &mut self.scratch);
+            let rank = (end.number, PACKET, self.first + index * self.step);
+            for event in self.scratch.drain(..) {
+                each(rank, event);
             }
         }
     }
 
-    /// Ends every connection because the input ended.
-    pub(super) fn finish(&mut self, end: Tick, out: &mut Vec<Event>) {
-        for table in &mut self.tables {
-            table.finish(end.number, end.now, out);
+    /// Has the memory of the packets' connections fetched; tells where they probably are.
+    fn fetch(&self, packets: &[Queued]) -> [Option<u32>; AHEAD] {
+        let table = |queued: &Queued| self.tables.get(self.index(queued.shard));
+        let mut places = [None; AHEAD];
+        for (queued, place) in packets.iter().zip(&mut places) {
+            *place = table(queued).and_then(|table| table.locate(&queued.packet));
         }
+        let touch = |(queued, place): (&Queued, Option<u32>)| Some(table(queued)?.touch(place?));
+        let read = packets.iter().zip(places).filter_map(touch).fold(0, |sum, read| sum ^ read);
+        std::hint::black_box(read);
+        places
+    }
+
+    /// Where the table of a shard is.
+    const fn index(&self, shard: usize) -> usize {
+        shard.saturating_sub(self.first) / self.step
     }
 
     /// Sum over the shards.
