@@ -67,9 +67,12 @@ pub struct Config {
     /// suspicious by itself: a monitor's first round looks like this.
     #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
-    /// The most nats for one source when most fail.
+    /// The most nats for one source when many fail.
     #[serde(deserialize_with = "units::nats")]
     pub llr_max_failing: f64,
+    /// Share of failing hosts from which it holds. Two of five: the walk of `scan.horizontal` says
+    /// nothing of a source that fails every other time.
+    pub failing_share: f64,
     /// Services watched for one source, all ways in together among them; the one with fewest
     /// hosts makes room.
     #[serde(deserialize_with = "units::count")]
@@ -92,6 +95,7 @@ impl Default for Config {
             role_factor: 3.0,
             llr_max: 5.0,
             llr_max_failing: 6.0,
+            failing_share: 0.4,
             services_max: 7,
             budget: ByteSize::mib(64),
         }
@@ -162,6 +166,7 @@ impl Detector for Slow {
         }
         let is_own = inventory.is_internal(attempt.src);
         let weight = inventory.failure_weight();
+        let is_outage = inventory.offers(attempt.dst, attempt.service);
         let by_trade = [Role::Resolver, Role::Gateway, Role::Monitor, Role::DomainController]
             .iter()
             .any(|role| inventory.has_role(attempt.src, *role));
@@ -173,7 +178,7 @@ impl Detector for Slow {
             for (service, threshold) in subjects {
                 let told = source.told_of_others(service);
                 if let Some(met) = source.met(service, config.services_max)
-                    && met.meet(&attempt, weight)
+                    && met.meet(&attempt, weight, is_outage)
                 {
                     out.extend(met.evidence(&attempt, threshold * factor, told, config));
                 }
@@ -220,8 +225,9 @@ impl Met {
     /// Hosts whose addresses are not kept for a report.
     const UNREMARKABLE: u32 = 3;
 
-    /// Notes an attempt; `true` if its target is new.
-    fn meet(&mut self, attempt: &Attempt, failure_weight: f64) -> bool {
+    /// Notes an attempt; `true` if its target is new. That a service fails which the host is known
+    /// to have offered (`is_outage`) is no failure of the source's.
+    fn meet(&mut self, attempt: &Attempt, failure_weight: f64, is_outage: bool) -> bool {
         let hash = peer_hash(attempt.dst);
         let is_new = match &mut self.all {
             Some(many) => many.insert(hash, attempt.ts),
@@ -239,7 +245,7 @@ impl Met {
             return false;
         }
         self.total = self.total.saturating_add(1);
-        self.failed += u32::from(attempt.failure(failure_weight) >= 0.5);
+        self.failed += u32::from(!is_outage && attempt.failure(failure_weight) >= 0.5);
         self.forgeable &= !attempt.is_accepted();
         // Most hosts never meet more than these few, and are never reported.
         if self.total > Self::UNREMARKABLE {
@@ -283,7 +289,8 @@ impl Met {
         if ratio < 1.0 {
             return None;
         }
-        let max = if failing > 0.5 { config.llr_max_failing } else { config.llr_max } - told;
+        let is_failing = failing >= config.failing_share;
+        let max = if is_failing { config.llr_max_failing } else { config.llr_max } - told;
         let llr = (config.nats_at_threshold + config.nats_per_doubling * ratio.log2()).min(max);
         if !self.gate.opens(llr, max, count as u64) {
             return None;

@@ -192,7 +192,11 @@ fn clients_whose_farm_of_servers_goes_down() {
         })
     });
 
-    judge(up.chain(down)).assert_innocent();
+    let known = (10..14).map(|client| {
+        tcp(&format!("10.0.0.{client}"), "10.0.4.99", 443).at(f64::from(client)).accepted()
+    });
+
+    judge(known.chain(up).chain(down)).assert_innocent();
 }
 
 #[test]
