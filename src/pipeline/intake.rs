@@ -81,11 +81,11 @@ impl Intake {
             Ok(linked) => linked,
             Err(skip) => return count(stats, frame.input, skip),
         };
-        if let Some(ip) = linked.ip_bytes() {
-            if duplicates.is_duplicate(frame.ts, frame.interface, ip) {
-                stats.duplicates += 1;
-                return None;
-            }
+        if let Some(ip) = linked.ip_bytes()
+            && duplicates.is_duplicate(frame.ts, frame.interface, ip)
+        {
+            stats.duplicates += 1;
+            return None;
         }
         match decoder.network(frame, linked) {
             Ok(packet) => Some(packet),

@@ -27,7 +27,7 @@ pub(super) const PACKET: u32 = u32::MAX;
 pub(super) fn shard_of(pair: (IpAddr, IpAddr)) -> usize {
     // The key is fixed: results must not differ between runs, and who floods one shard evicts
     // only from that shard's share of the budget.
-    let mut hasher = FixedState::with_seed(0x5eed_0f_a11_0e5).build_hasher();
+    let mut hasher = FixedState::with_seed(0x5eed_0fa1_10e5).build_hasher();
     for addr in [pair.0, pair.1] {
         match addr {
             IpAddr::V4(v4) => hasher.write_u32(v4.to_bits()),
