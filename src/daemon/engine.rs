@@ -76,7 +76,7 @@ pub trait Engine: Send + 'static {
     /// The names of the settings that differ and take effect only after a restart.
     fn needs_restart(running: &Self::Config, asked: &Self::Config) -> Vec<String>;
 
-    /// Opens the capture; the last thing that is done with privileges.
+    /// Opens the capture. Of all privileges only CAP_NET_RAW is left then.
     fn open(config: &Self::Config) -> Result<Self::Capture, EngineError>;
 
     /// Works until it is told to stop, and returns when all is delivered. Runs on a plain thread.

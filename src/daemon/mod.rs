@@ -1,4 +1,4 @@
-//! `wormwatch run`: the pipeline as a service. Opens the capture, gives up privileges, then
+//! `wormwatch run`: the pipeline as a service. Gives up privileges, opens the capture, then
 //! answers HTTP and signals while the pipeline works on plain threads.
 
 mod engine;
@@ -14,7 +14,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use crossbeam_channel::bounded;
 use tokio::sync::oneshot;
-use tracing::info;
+use tracing::{info, warn};
 
 pub use self::engine::{AlertSettings, Command, Engine, EngineError, Settings, Wiring};
 pub use self::log::{LogError, LogFormat, LogSettings};
@@ -72,11 +72,12 @@ pub fn run<E: Engine>(path: &Path) -> Result<(), DaemonError> {
     let settings = E::settings(&config);
     let log = log::start(&settings.log)?;
     let listener = web::bind(settings.web.listen)?;
-    let capture = E::open(&config).map_err(DaemonError::Capture)?;
-    privileges::drop_all()?;
-    if privileges::any_left() {
-        info!("a system-call filter keeps capabilities from being given up");
+    // Before the capture, which may start threads; the one capability that it takes is kept.
+    privileges::drop_most()?;
+    if privileges::too_many_left() {
+        warn!("a system-call filter keeps capabilities from being given up");
     }
+    let capture = E::open(&config).map_err(DaemonError::Capture)?;
     let alert_log = AlertLog::open(&settings.alerts.file)?;
     info!(
         version = env!("CARGO_PKG_VERSION"), config = %path.display(),

@@ -24,7 +24,7 @@ const MAX_WHOLES: usize = 3;
 #[derive(Debug)]
 pub struct Decoder {
     fragments: Fragments,
-    /// Payloads made whole, lent to the packet until the next frame.
+    /// Payloads made whole, lent to the packet until the next frame: at most 64 KiB each.
     wholes: [Vec<u8>; MAX_WHOLES],
     odd: Oddities,
 }
@@ -89,12 +89,16 @@ impl Decoder {
             if let Some(fragment) = ip.fragment {
                 let whole = wholes.next().ok_or(Skip::TooDeep)?;
                 let place = (labels.vlan, tunnel);
-                match fragments.add(frame.ts, place, ip, fragment, whole, odd) {
-                    Ok(reassembled) => ip = ip::extensions(reassembled, odd)?,
-                    Err(Skip::FragmentCut) if fragment.offset == 0 => partial = true,
-                    Err(skip) => return Err(skip),
-                }
-                if !partial && ip.fragment.is_some() {
+                let whole = match fragments.add(frame.ts, place, ip, fragment, whole, odd) {
+                    Err(Skip::FragmentCut) if fragment.offset == 0 => {
+                        partial = true;
+                        Ip { fragment: None, ..ip }
+                    }
+                    result => result?,
+                };
+                // What is whole may go on with extension headers, but not with another fragment.
+                ip = ip::extensions(whole, odd)?;
+                if ip.fragment.is_some() {
                     return Err(Skip::BadFragment);
                 }
             }

@@ -452,6 +452,11 @@ mod tests {
         );
         assert_eq!(story.oddities(), ["incompletely_captured_fragment"]);
         assert_eq!(story.see_frame(&cut(&second[..32])), Err(Skip::FragmentCut));
+        let options = piece6(60, 0, true, &cat(&[&[17, 0, 1, 4, 0, 0, 0, 0], &long[..1472]]));
+        assert_eq!(
+            story.see_frame(&cut(&options[..68])).as_deref(),
+            Ok("udp [2001:db8::1]:1000 > [2001:db8::9]:2049 4/3000 xxxx")
+        );
         assert_eq!(story.0.fragment_stats().waiting, 0);
     }
 

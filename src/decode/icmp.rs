@@ -2,11 +2,11 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use etherparse::{IpNumber, Ipv4HeaderSlice, Ipv6ExtensionsSlice, Ipv6HeaderSlice};
+use etherparse::{Ipv4HeaderSlice, Ipv6HeaderSlice};
 
 use super::bytes::{be16, len32};
-use super::ip::Span;
-use super::{IcmpMessage, Quoted, Skip};
+use super::ip::{self, Ip, Span};
+use super::{IcmpMessage, Oddities, Quoted, Skip};
 
 /// Reads an ICMP (RFC 792) or ICMPv6 (RFC 4443) message.
 pub(super) fn decode(v6: bool, span: Span<'_>) -> Result<IcmpMessage<'_>, Skip> {
@@ -49,37 +49,44 @@ fn quoted(bytes: &[u8]) -> Option<Quoted> {
             let whole = head.fragments_offset().value() == 0;
             let payload = bytes.get(head.slice().len()..).filter(|_| whole);
             let (src, dst) = (head.source_addr(), head.destination_addr());
-            (src.into(), dst.into(), head.protocol(), payload)
+            (src.into(), dst.into(), head.protocol().0, payload)
         }
-        6 => {
-            let head = Ipv6HeaderSlice::from_slice(bytes).ok()?;
-            let rest = bytes.get(40..)?;
-            let (chain, next, payload, _) =
-                Ipv6ExtensionsSlice::from_slice_lax(head.next_header(), rest);
-            let payload = (!later_fragment(&chain)).then_some(payload);
-            (head.source_addr().into(), head.destination_addr().into(), next, payload)
-        }
+        6 => quoted_v6(bytes)?,
         _ => return None,
     };
     let (src_port, dst_port) = payload.map_or((0, 0), |payload| ports(protocol, payload));
-    Some(Quoted { src, dst, protocol: protocol.0, src_port, dst_port })
+    Some(Quoted { src, dst, protocol, src_port, dst_port })
 }
 
-fn later_fragment(chain: &Ipv6ExtensionsSlice<'_>) -> bool {
-    chain.clone().into_iter().any(|extension| match extension {
-        etherparse::Ipv6ExtensionSlice::Fragment(head) => head.fragment_offset().value() != 0,
-        _ => false,
-    })
+/// Source, destination, protocol, and the start of what it carried. The lax extension slices of
+/// etherparse 0.21 do not fit here: iterating one that was cut off reads past its end.
+fn quoted_v6(bytes: &[u8]) -> Option<(IpAddr, IpAddr, u8, Option<&[u8]>)> {
+    let head = Ipv6HeaderSlice::from_slice(bytes).ok()?;
+    let ip = Ip {
+        src: head.source_addr().into(),
+        dst: head.destination_addr().into(),
+        ttl: head.hop_limit(),
+        len: len32(bytes),
+        protocol: head.next_header().0,
+        payload: Span { bytes: bytes.get(40..)?, missing: 0 },
+        fragment: None,
+    };
+    match ip::extensions(ip, &mut Oddities::default()) {
+        Ok(ip) => {
+            let whole = ip.fragment.is_none_or(|fragment| fragment.offset == 0);
+            Some((ip.src, ip.dst, ip.protocol, Some(ip.payload.bytes).filter(|_| whole)))
+        }
+        Err(_) => Some((ip.src, ip.dst, ip.protocol, None)),
+    }
 }
 
 /// Ports of the quoted packet, or the identifier of a quoted echo in place of the source port.
-fn ports(protocol: IpNumber, payload: &[u8]) -> (u16, u16) {
+fn ports(protocol: u8, payload: &[u8]) -> (u16, u16) {
     let at = |place| be16(payload, place).unwrap_or(0);
     match (protocol, payload.first()) {
         // TCP, UDP, DCCP, SCTP and UDP-Lite all begin with their ports.
-        (IpNumber(6 | 17 | 33 | 132 | 136), _) => (at(0), at(2)),
-        (IpNumber::ICMP, Some(0 | 8 | 13..=18 | 42 | 43))
-        | (IpNumber::IPV6_ICMP, Some(128 | 129 | 160 | 161)) => (at(4), 0),
+        (6 | 17 | 33 | 132 | 136, _) => (at(0), at(2)),
+        (1, Some(0 | 8 | 13..=18 | 42 | 43)) | (58, Some(128 | 129 | 160 | 161)) => (at(4), 0),
         _ => (0, 0),
     }
 }
@@ -176,6 +183,16 @@ mod tests {
         assert_eq!(quoted(&error(3, 1, &syn()[..19])).0, None);
         assert_eq!(quoted(&error(3, 1, b"nonsense")).0, None);
         assert_eq!(quoted(&error(8, 0, &syn())).0, None);
+    }
+
+    #[test]
+    fn lives_with_a_quote_cut_off_in_its_extension_headers() {
+        for (kind, rest) in [(0, 0), (43, 7), (44, 3), (51, 9), (60, 1)] {
+            let about = ip6(kind, &[0x40; 64]);
+            let packet = ip6(58, &cat(&[&[1, 0, 0, 0, 0, 0, 0, 0], &about[..40 + rest]]));
+            let protocol = quoted(&packet).0.map(|quoted| (quoted.protocol, quoted.src_port));
+            assert_eq!(protocol, Some((kind, 0)));
+        }
     }
 
     #[test]

@@ -116,9 +116,11 @@ pub(super) fn v4<'a>(span: Span<'a>, odd: &mut Oddities) -> Result<Ip<'a>, Skip>
         more,
         df: head.dont_fragment(),
     });
-    let ip = Ip { src, dst, ttl: head.ttl(), len, protocol: head.protocol().0, payload, fragment };
+    let protocol = head.protocol().0;
     // AH (RFC 4302) is the only header that IPv4 puts before the payload.
-    if ip.protocol == 51 && ip.fragment.is_none() { extensions(ip, odd) } else { Ok(ip) }
+    let is_authenticated = protocol == 51 && fragment.is_none();
+    let ip = Ip { src, dst, ttl: head.ttl(), len, protocol, payload, fragment };
+    if is_authenticated { extensions(ip, odd) } else { Ok(ip) }
 }
 
 #[cold]

@@ -31,7 +31,7 @@ use crate::net::MacAddr;
 use crate::time::Timestamp;
 
 /// A decoded packet: the innermost addresses and transport, payload borrowed from the frame.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Packet<'a> {
     /// When it was captured.
     pub ts: Timestamp,
@@ -67,7 +67,7 @@ impl Packet<'_> {
 }
 
 /// What a packet carries.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum Body<'a> {
     /// An ARP message for IPv4 over Ethernet.
     Arp(Arp),
@@ -111,7 +111,7 @@ pub struct Arp {
 }
 
 /// The network layer of a packet.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct IpPacket<'a> {
     /// Source address.
     pub src: IpAddr,
@@ -126,7 +126,7 @@ pub struct IpPacket<'a> {
 }
 
 /// The transport header and the captured part of its payload.
-#[derive(Clone, Debug)]
+#[derive(Clone, Copy, Debug)]
 pub enum TransportHeader<'a> {
     /// TCP.
     Tcp(TcpSegment<'a>),

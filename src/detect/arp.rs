@@ -65,7 +65,7 @@ pub struct Config {
     /// ... see above, missing.
     #[serde(deserialize_with = "units::share")]
     pub missing_share: f64,
-    /// ... and this many nats are the most.
+    /// ... and this many nats are the most, as for anything that a known gateway asks.
     #[serde(deserialize_with = "units::nats")]
     pub llr_unsure: f64,
     /// The most nats.
@@ -191,7 +191,7 @@ impl Detector for ArpSweep {
             }
             sender.ask(event.ts, arp.target, is_gateway, config);
             sender.settle(event.ts, inventory, config);
-            sender.evidence(event.ts, host, is_forged, config)
+            sender.evidence(event.ts, host, (is_forged, is_gateway), config)
         }));
     }
 
@@ -266,10 +266,11 @@ impl Sender {
         &mut self,
         ts: Timestamp,
         host: IpAddr,
-        is_forged: bool,
+        (is_forged, is_gateway): (bool, bool),
         config: &Config,
     ) -> Option<Evidence> {
-        let max = if self.is_sweep(config) { config.llr_max } else { config.llr_unsure };
+        let is_sure = !is_gateway && self.is_sweep(config);
+        let max = if is_sure { config.llr_max } else { config.llr_unsure };
         let llr = ((f64::from(self.level) - config.forgiven) * config.nats).min(max);
         if !self.gate.opens(llr, config.llr_max, u64::from(self.asked)) {
             return None;

@@ -77,6 +77,50 @@ impl Attempt {
         })
     }
 
+    /// The attempt behind a refusal whose question was not captured: where only answers are seen, a
+    /// scan of closed ports is RSTs that nobody asked for. The RSTs of a flood's victims are, too
+    /// (backscatter), so only refusals of own hosts count: what we send out, an outsider asked for.
+    pub(crate) fn behind_refusal(event: &Event, inventory: &Inventory) -> Option<Self> {
+        let (Body::Contact(contact), Some(talk)) = (&event.body, &event.conversation) else {
+            return None;
+        };
+        let (src, dst) = (talk.client.addr, talk.server.addr);
+        if contact.opening != Opening::Rst
+            || contact.client_packets > 0
+            || talk.transport != Transport::Tcp
+            || contact.to_group
+            || src == dst
+            || is_group(src)
+            || is_group(dst)
+            || !inventory.is_internal(dst)
+            || inventory.may_scan(src)
+        {
+            return None;
+        }
+        let service = talk.service();
+        Some(Self {
+            ts: event.ts,
+            start: contact.start,
+            src,
+            dst,
+            service,
+            class: class(service),
+            direction: Direction::of(src, dst, inventory),
+            outcome: Some(Outcome::Refused),
+            opening: Opening::Rst,
+            waited: Duration::ZERO,
+            conversation: *talk,
+        })
+    }
+
+    /// Whether no stack opens or goes on like this: NULL, XMAS, and a FIN without ACK (RFC 9293,
+    /// section 3.10: every segment after the SYN acknowledges). Such a FIN is its sender's own, so
+    /// the direction needed no inference.
+    pub(crate) fn is_stealth_probe(&self) -> bool {
+        self.opening.is_stealth_probe()
+            || (self.opening == Opening::Fin && !self.conversation.inferred)
+    }
+
     /// How much of a failure it is, 0 to 1. An attempt that was cut off by the end of the input
     /// fails the more the longer it waited: an answer from the own network takes milliseconds and
     /// from the other side of the earth less than half a second, so a second of silence is most of

@@ -47,6 +47,8 @@ pub struct Config {
     /// ... and weigh no more than this many nats.
     #[serde(deserialize_with = "units::nats")]
     pub clockwork_llr: f64,
+    /// Sessions of which only one side was captured count for one of this many.
+    pub blind_doubt: f64,
     /// The most nats for one protocol.
     #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
@@ -68,6 +70,7 @@ impl Default for Config {
             clockwork: 0.02,
             clockwork_gap: Duration::from_secs(60),
             clockwork_llr: 5.0,
+            blind_doubt: 2.0,
             llr_max: 10.0,
             shapes_max: 12,
             budget: ByteSize::mib(16),
@@ -79,6 +82,8 @@ impl Default for Config {
 #[derive(Debug)]
 struct Shape {
     login: u8,
+    /// Whether only one side was captured.
+    is_blind: bool,
     client_bytes: f32,
     server_bytes: f32,
     /// Sessions, what is everyday leaked away.
@@ -162,10 +167,10 @@ impl Client {
         config: &Config,
     ) {
         let bytes = (conn.client.bytes as f64, conn.server.bytes as f64);
-        let found = self
-            .shapes
-            .iter()
-            .position(|shape| shape.login == index && shape.is_like(bytes, config));
+        let is_blind = Login::is_blind(conn);
+        let found = self.shapes.iter().position(|shape| {
+            shape.login == index && shape.is_blind == is_blind && shape.is_like(bytes, config)
+        });
         let shape = match found.and_then(|at| self.shapes.get_mut(at)) {
             Some(shape) => shape,
             None => {
@@ -178,7 +183,7 @@ impl Client {
                         .map_or(0, |(at, _)| at);
                     self.shapes.remove(quiet);
                 }
-                self.shapes.push(Shape::new(index, bytes, conn.start));
+                self.shapes.push(Shape::new(index, is_blind, bytes, conn.start));
                 let Some(shape) = self.shapes.last_mut() else { return };
                 shape
             }
@@ -254,9 +259,10 @@ fn techniques(login: &Login, targets: u32) -> &'static [&'static str] {
 }
 
 impl Shape {
-    fn new(login: u8, bytes: (f64, f64), start: Timestamp) -> Self {
+    fn new(login: u8, is_blind: bool, bytes: (f64, f64), start: Timestamp) -> Self {
         Self {
             login,
+            is_blind,
             client_bytes: bytes.0 as f32,
             server_bytes: bytes.1 as f32,
             level: 0.0,
@@ -308,7 +314,8 @@ impl Shape {
     }
 
     fn llr(&self, login: &Login, config: &Config) -> f64 {
-        let over = f64::from(self.level) - login.forgiven;
+        let doubt = if self.is_blind { config.blind_doubt } else { 1.0 };
+        let over = f64::from(self.level) / doubt - login.forgiven;
         if over <= 0.0 {
             return 0.0;
         }

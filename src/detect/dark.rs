@@ -16,7 +16,7 @@ use super::seen::{Seen, peer_hash};
 use super::services::Direction;
 use super::{Detector, Evidence, Family};
 use crate::config::units::{self, ByteSize};
-use crate::event::Event;
+use crate::event::{Event, Outcome};
 use crate::inventory::{Inventory, Networks, Table, Weigh};
 
 /// What is dark.
@@ -65,8 +65,8 @@ impl Default for Config {
             neighbours: 3,
             callers_max: 2,
             forgiven: 2.0,
-            relief: 0.2,
-            relief_max: 10.0,
+            relief: 0.5,
+            relief_max: 100.0,
             nats: 0.7,
             llr_max: 5.0,
             targets_max: 512,
@@ -116,6 +116,8 @@ impl Dark {
         let is_home = matches!(attempt.direction, Direction::Internal | Direction::Inbound);
         if !is_home
             || attempt.is_accepted()
+            // Whoever says no is there.
+            || attempt.outcome == Some(Outcome::Refused)
             || inventory.is_alive(attempt.dst)
             || inventory.neighbours(attempt.dst) < self.config.neighbours
         {

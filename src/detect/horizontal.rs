@@ -20,7 +20,7 @@ use super::services::{Class, Direction, class};
 use super::walk::{Odds, Walk};
 use super::{Detector, Evidence, Family};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Event, Opening};
+use crate::event::{Event, Opening, Outcome};
 use crate::inventory::{Inventory, Table, Weigh, mix, neighbourhood, stable_hash};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
@@ -53,10 +53,21 @@ pub struct Config {
     /// uplink is down.
     #[serde(deserialize_with = "units::share")]
     pub uplink_down_weight: f64,
-    /// Failing hosts in one /24 (IPv6: /64) and on one service from which the next ones count in
-    /// full, whatever the port.
+    /// How many more hosts of one /24 (IPv6: /64) must have failed than answered on one service for
+    /// the next ones to count in full, whatever the port.
     #[serde(deserialize_with = "units::count")]
     pub dense_from: u8,
+    /// What a failure counts, of one, on a host that was called on another service before: the
+    /// test is about first contacts with *hosts*, and a host that is off is off on all ports.
+    pub acquainted_weight: f64,
+    /// What a failure counts, of one, on a service that the host is known to have offered to
+    /// somebody: that is an outage sooner than a guess.
+    pub offered_weight: f64,
+    /// What a stray ACK or FIN counts, of one, that is refused: mostly the end of a connection that
+    /// began before, but not on dozens of hosts.
+    pub stray_refused_weight: f64,
+    /// What one counts on a way in that is not answered, among neighbours.
+    pub stray_silent_weight: f64,
     /// Hosts first called within one second from which calls that the end of the input cut off
     /// count half, however short the wait: nobody needs so many at once. The web is exempt.
     #[serde(deserialize_with = "units::count")]
@@ -90,6 +101,10 @@ impl Default for Config {
             everyday_many: 32,
             uplink_down_weight: 0.25,
             dense_from: 3,
+            acquainted_weight: 0.25,
+            offered_weight: 0.15,
+            stray_refused_weight: 0.5,
+            stray_silent_weight: 0.25,
             burst: 16,
             burst_admin: 6,
             llr_max: 10.0,
@@ -127,7 +142,7 @@ struct Tried {
 struct Source {
     seen: Seen,
     tried: Vec<Tried>,
-    /// Failures by (service, /24), most recent last.
+    /// By (service, /24), most recent last: how many hosts more failed there than answered.
     dense: Vec<(u32, u8)>,
     burst_since: Timestamp,
     burst: u32,
@@ -140,6 +155,8 @@ struct Source {
 struct View {
     failure_weight: f64,
     outside_is_silent: bool,
+    /// Whether the service is known to have been there.
+    is_offered: bool,
 }
 
 /// The detector.
@@ -171,12 +188,10 @@ impl Detector for Horizontal {
         if attempt.service.transport == Transport::Icmp {
             return; // scan.icmp's
         }
-        if matches!(attempt.opening, Opening::Ack | Opening::Fin) {
-            return; // most of these are the ends of old connections; scan.vertical weighs them
-        }
         let view = View {
             failure_weight: inventory.failure_weight(),
             outside_is_silent: inventory.outside_is_silent(attempt.start),
+            is_offered: inventory.offers(attempt.dst, attempt.service),
         };
         let is_own = inventory.is_internal(attempt.src);
         let config = &self.config;
@@ -195,7 +210,9 @@ impl Config {
         let is_outside = matches!(attempt.direction, Direction::Outbound | Direction::Transit);
         match attempt.class {
             Class::Admin => Some((self.targeted, false)),
-            Class::Dynamic => is_dense.then_some((self.targeted, false)),
+            // Failures only side by side, successes wherever they are.
+            Class::Dynamic if is_dense || attempt.is_accepted() => Some((self.targeted, false)),
+            Class::Dynamic => None,
             _ if !is_outside || (is_dense && attempt.class != Class::Web) => {
                 Some((self.targeted, false))
             }
@@ -206,25 +223,44 @@ impl Config {
         }
     }
 
+    /// What a failure counts for its first packet, of one.
+    fn stray(&self, attempt: &Attempt, is_everyday: bool, is_dense: bool) -> f64 {
+        match attempt.opening {
+            _ if attempt.is_stealth_probe() => 1.0,
+            Opening::Ack | Opening::Fin if is_everyday => 0.0,
+            Opening::Ack | Opening::Fin if attempt.outcome == Some(Outcome::Refused) => {
+                self.stray_refused_weight
+            }
+            Opening::Ack | Opening::Fin if is_dense && attempt.class == Class::Admin => {
+                self.stray_silent_weight
+            }
+            Opening::Ack | Opening::Fin => 0.0,
+            _ => 1.0,
+        }
+    }
+
     fn weigh(&self, source: &mut Source, attempt: &Attempt, view: View, out: &mut Vec<Evidence>) {
         let max = self.contacts_max;
         if !source.seen.insert(edge_hash(attempt.dst, attempt.service), max) {
             return;
         }
+        let is_acquainted = !source.seen.insert(peer_hash(attempt.dst), max);
         let failure = source.failure(attempt, view.failure_weight, self);
-        let is_dense = failure > 0.0 && source.is_dense(attempt, self.dense_from);
+        let is_dense = source.is_dense(attempt, failure, self.dense_from);
         let Some((odds, is_everyday)) = self.odds(attempt, is_dense) else { return };
 
-        let failure = if is_everyday && view.outside_is_silent {
-            failure * self.uplink_down_weight
-        } else {
-            failure
-        };
+        let failure = failure
+            * self.stray(attempt, is_everyday, is_dense)
+            * if is_acquainted { self.acquainted_weight } else { 1.0 }
+            * if view.is_offered { self.offered_weight } else { 1.0 }
+            * if is_everyday && view.outside_is_silent { self.uplink_down_weight } else { 1.0 };
         let one = Subject { direction: attempt.direction, service: Some(attempt.service) };
         self.step(source, one, attempt, failure, odds, is_everyday);
         out.extend(self.evidence(source, one, attempt));
 
-        let is_first = !is_everyday && source.seen.insert(!peer_hash(attempt.dst), max);
+        let is_scattered = attempt.class == Class::Dynamic && !is_dense;
+        let is_first =
+            !is_everyday && !is_scattered && source.seen.insert(!peer_hash(attempt.dst), max);
         if is_first {
             let any = Subject { direction: attempt.direction, service: None };
             self.step(source, any, attempt, failure, odds, false);
@@ -242,11 +278,6 @@ impl Config {
         is_everyday: bool,
     ) {
         if attempt.is_accepted() {
-            // Who only ever succeeds on arbitrary ports needs no walk.
-            let is_known = source.tried.iter().any(|tried| tried.subject == subject);
-            if !is_known && attempt.class == Class::Dynamic {
-                return;
-            }
             let tried = source.tried(subject, attempt.start, is_everyday, self.services_max);
             let Some(tried) = tried else { return };
             tried.succeeded = tried.succeeded.saturating_add(1);
@@ -363,6 +394,9 @@ impl Source {
             self.owed = 0.0;
         }
         self.burst = self.burst.saturating_add(1);
+        if attempt.is_stealth_probe() && !attempt.is_accepted() {
+            return 1.0; // the probe itself is the evidence, whatever it met
+        }
         let failure = attempt.failure(failure_weight);
         let is_admin = attempt.class == Class::Admin;
         if attempt.outcome.is_some() || attempt.class == Class::Web {
@@ -375,18 +409,27 @@ impl Source {
         failure + f64::from(std::mem::take(&mut self.owed))
     }
 
-    /// Counts a failure in its neighbourhood and tells whether that is dense by now.
-    fn is_dense(&mut self, attempt: &Attempt, from: u8) -> bool {
+    /// Counts an attempt in its neighbourhood and tells whether that is dense with failures by now.
+    /// A mail server delivers to many hosts of a big provider, and some refuse: those that answer
+    /// make up for as many that do not.
+    fn is_dense(&mut self, attempt: &Attempt, failure: f64, from: u8) -> bool {
         let around = stable_hash(neighbourhood(attempt.dst));
         let key = mix(around ^ u64::from(attempt.service.port)) as u32;
-        let mut count = 0;
-        if let Some(at) = self.dense.iter().position(|(known, _)| *known == key) {
-            (_, count) = self.dense.remove(at);
-        } else if self.dense.len() >= Horizontal::DENSE_MAX {
-            self.dense.remove(0);
+        let known = self.dense.iter().position(|(known, _)| *known == key);
+        let mut surplus = known.map_or(0, |at| self.dense.remove(at).1);
+        let was_dense = surplus >= from;
+        if attempt.is_accepted() {
+            surplus = surplus.saturating_sub(1);
+        } else if failure > 0.0 {
+            surplus = surplus.saturating_add(1);
         }
-        self.dense.push((key, count.saturating_add(1)));
-        count >= from
+        if surplus > 0 {
+            if self.dense.len() >= Horizontal::DENSE_MAX {
+                self.dense.remove(0);
+            }
+            self.dense.push((key, surplus));
+        }
+        was_dense
     }
 
     fn tried(

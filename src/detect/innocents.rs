@@ -1,5 +1,9 @@
 //! Everyday traffic that all detectors together must leave alone.
 
+mod clients;
+mod machines;
+mod servers;
+
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 

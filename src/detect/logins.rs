@@ -29,6 +29,10 @@ pub struct Login {
     pub server_min: u64,
     /// Bytes that the server sends at most when it says no: whoever gets in gets more.
     pub server_max: u64,
+    /// Bytes that a client sends at most when only its side is captured and the server's size does
+    /// not tell whether it got in; 0 where one side alone tells nothing.
+    #[serde(default)]
+    pub blind_max: u64,
     /// Times that the client speaks at most.
     #[serde(deserialize_with = "units::count")]
     pub turns_max: u32,
@@ -56,8 +60,20 @@ impl Login {
         })
     }
 
-    /// Whether a session has the size of a failed login.
+    /// Whether only one side was captured.
+    pub(crate) fn is_blind(conn: &Conn) -> bool {
+        (conn.client.packets == 0) != (conn.server.packets == 0)
+    }
+
+    /// Whether a session has the size of a failed login, as far as it was captured.
     pub(crate) fn fits(&self, conn: &Conn) -> bool {
+        if Self::is_blind(conn) {
+            let client = conn.client.packets == 0
+                || (self.client_min..=self.blind_max).contains(&conn.client.bytes);
+            let server = conn.server.packets == 0
+                || (self.server_min..=self.server_max).contains(&conn.server.bytes);
+            return self.blind_max > 0 && client && server;
+        }
         (self.client_min..=self.client_max).contains(&conn.client.bytes)
             && (self.server_min..=self.server_max).contains(&conn.server.bytes)
             && conn.client.turns <= self.turns_max
@@ -101,6 +117,14 @@ pub(crate) fn known() -> Vec<Login> {
                 client_max,
                 server_min,
                 server_max,
+                blind_max: match name {
+                    // The key exchange of a guessing tool and one to six passwords; who gets in
+                    // sends a signature or goes on to ask for a channel.
+                    "ssh" => 2400,
+                    // USER, PASS, QUIT.
+                    "ftp" => 80,
+                    _ => 0,
+                },
                 turns_max,
                 forgiven,
                 hourly,

@@ -2,6 +2,8 @@
 
 pub mod arp;
 mod arrival;
+#[cfg(test)]
+mod attacks;
 mod attempt;
 pub mod bruteforce;
 mod config;

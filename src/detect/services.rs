@@ -47,6 +47,31 @@ pub fn class(service: Service) -> Class {
     }
 }
 
+/// What kind of business a port is for, as a number below 32: all of mail is one, all of the web,
+/// all that a Windows client calls its server on. A client has business of one or two kinds with a
+/// host; who goes through them all is looking for something.
+pub(super) fn kind(service: Service) -> u8 {
+    match service.port {
+        25 | 110 | 143 | 465 | 587 | 993 | 995 | 2525 => 0,
+        _ if WEB.binary_search(&service.port).is_ok() => 1,
+        88 | 135 | 137..=139 | 389 | 445 | 464 | 593 | 636 | 3268 | 3269 => 2,
+        20 | 21 | 989 | 990 => 3,
+        22 | 2222 => 4,
+        23 | 992 | 2323 => 5,
+        512..=514 => 6,
+        515 | 631 | 9100 => 7,
+        1433 | 1521 | 3306 | 5432 | 6379 | 9200 | 11211 | 26257 | 27017 => 8,
+        3389 => 9,
+        5800 | 5900 | 5901 => 10,
+        5985 | 5986 => 11,
+        111 | 2049 => 12,
+        161 | 162 => 13,
+        53 | 853 => 14,
+        _ if class(service) == Class::Dynamic => 15,
+        port => 16 + (port % 16) as u8,
+    }
+}
+
 /// Whether a packet from `from` to `to` is rather an answer whose question was not captured: it
 /// comes from a port where servers sit and goes to one where clients do.
 ///
@@ -121,6 +146,13 @@ mod tests {
         assert_eq!(class(Service::udp(5353)), Class::Common);
         assert_eq!(class(Service::tcp(25)), Class::Common);
         assert_eq!(class(Service::tcp(6346)), Class::Dynamic);
+    }
+
+    #[test]
+    fn knows_kinds_of_business() {
+        assert_eq!(kind(Service::tcp(25)), kind(Service::tcp(993)));
+        assert_ne!(kind(Service::tcp(22)), kind(Service::tcp(23)));
+        assert!((0..=u16::MAX).all(|port| kind(Service::tcp(port)) < 32));
     }
 
     #[test]

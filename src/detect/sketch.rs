@@ -9,6 +9,8 @@ const INDEX_BITS: u32 = 10;
 const REGISTERS: usize = 1 << INDEX_BITS;
 /// The bias correction for 1024 registers (same paper, figure 3).
 const ALPHA: f64 = 0.7213 / (1.0 + 1.079 / REGISTERS as f64);
+/// The highest rank: a hash of which all bits behind the index are clear.
+const RANK_MAX: u32 = 64 - INDEX_BITS + 1;
 
 /// A count of different things by their hash.
 ///
@@ -19,8 +21,19 @@ const ALPHA: f64 = 0.7213 / (1.0 + 1.079 / REGISTERS as f64);
 pub enum Sketch {
     /// The hashes themselves, sorted.
     Exact(Vec<u64>),
-    /// The registers of a HyperLogLog.
-    Estimate(Box<[u8; REGISTERS]>),
+    /// A HyperLogLog.
+    Estimate(Box<Registers>),
+}
+
+/// The registers of a HyperLogLog, and the sums that its estimate is made of: a detector asks for
+/// it at every new thing, and a thousand additions each time would be most of its work.
+#[derive(Clone, Debug)]
+pub struct Registers {
+    ranks: [u8; REGISTERS],
+    /// The sum of `2^-rank` over all registers, in units of `2^-RANK_MAX`, so that it is exact.
+    sum: u128,
+    /// Registers of rank 0.
+    empty: u32,
 }
 
 impl Default for Sketch {
@@ -38,16 +51,16 @@ impl Sketch {
                 if hashes.len() < EXACT_MAX {
                     hashes.insert(at, hash);
                 } else {
-                    let mut registers = Box::new([0; REGISTERS]);
+                    let mut registers = Box::new(Registers::new());
                     for known in hashes.iter() {
-                        raise(&mut registers, *known);
+                        registers.insert(*known);
                     }
-                    raise(&mut registers, hash);
+                    registers.insert(hash);
                     *self = Self::Estimate(registers);
                 }
                 true
             }
-            Self::Estimate(registers) => raise(registers, hash),
+            Self::Estimate(registers) => registers.insert(hash),
         }
     }
 
@@ -63,12 +76,12 @@ impl Sketch {
                 if let Self::Exact(hashes) = self {
                     let mut registers = theirs.clone();
                     for hash in hashes.iter() {
-                        raise(&mut registers, *hash);
+                        registers.insert(*hash);
                     }
                     *self = Self::Estimate(registers);
                 } else if let Self::Estimate(ours) = self {
-                    for (our, their) in ours.iter_mut().zip(theirs.iter()) {
-                        *our = (*our).max(*their);
+                    for (index, rank) in theirs.ranks.iter().enumerate() {
+                        ours.raise(index, *rank);
                     }
                 }
             }
@@ -79,7 +92,7 @@ impl Sketch {
     pub fn count(&self) -> f64 {
         match self {
             Self::Exact(hashes) => hashes.len() as f64,
-            Self::Estimate(registers) => estimate(registers),
+            Self::Estimate(registers) => registers.count(),
         }
     }
 
@@ -87,31 +100,49 @@ impl Sketch {
     pub fn heap_bytes(&self) -> usize {
         match self {
             Self::Exact(hashes) => hashes.capacity() * size_of::<u64>(),
-            Self::Estimate(_) => REGISTERS,
+            Self::Estimate(_) => size_of::<Registers>(),
         }
     }
 }
 
-/// Raises the register of `hash` to the rank of its first set bit; `true` if it was lower.
-fn raise(registers: &mut [u8; REGISTERS], hash: u64) -> bool {
-    let index = (hash >> (64 - INDEX_BITS)) as usize;
-    let rank = ((hash << INDEX_BITS) | (1 << (INDEX_BITS - 1))).leading_zeros() as u8 + 1;
-    match registers.get_mut(index) {
-        Some(register) if *register < rank => {
-            *register = rank;
-            true
-        }
-        _ => false,
+impl Registers {
+    fn new() -> Self {
+        let sum = (REGISTERS as u128) << RANK_MAX;
+        Self { ranks: [0; REGISTERS], sum, empty: REGISTERS as u32 }
     }
-}
 
-fn estimate(registers: &[u8; REGISTERS]) -> f64 {
-    let size = REGISTERS as f64;
-    let sum: f64 = registers.iter().map(|rank| (-f64::from(*rank)).exp2()).sum();
-    let raw = ALPHA * size * size / sum;
-    let empty = registers.iter().filter(|rank| **rank == 0).count();
-    // Linear counting is better while registers are empty (same paper, section 4).
-    if raw <= 2.5 * size && empty > 0 { size * (size / empty as f64).ln() } else { raw }
+    /// Counts a thing; `true` if a register was raised.
+    fn insert(&mut self, hash: u64) -> bool {
+        let index = (hash >> (64 - INDEX_BITS)) as usize;
+        let rank = ((hash << INDEX_BITS) | (1 << (INDEX_BITS - 1))).leading_zeros() as u8 + 1;
+        self.raise(index, rank)
+    }
+
+    /// Raises a register to `rank`; `true` if it was lower.
+    fn raise(&mut self, index: usize, rank: u8) -> bool {
+        let weight = |rank: u8| 1u128 << RANK_MAX.saturating_sub(u32::from(rank));
+        match self.ranks.get_mut(index) {
+            Some(old) if *old < rank => {
+                self.sum = self.sum + weight(rank) - weight(*old);
+                self.empty -= u32::from(*old == 0);
+                *old = rank;
+                true
+            }
+            _ => false,
+        }
+    }
+
+    fn count(&self) -> f64 {
+        let size = REGISTERS as f64;
+        let sum = self.sum as f64 / (1u64 << RANK_MAX) as f64;
+        let raw = ALPHA * size * size / sum;
+        // Linear counting is better while registers are empty (same paper, section 4).
+        if raw <= 2.5 * size && self.empty > 0 {
+            size * (size / f64::from(self.empty)).ln()
+        } else {
+            raw
+        }
+    }
 }
 
 #[cfg(test)]
@@ -144,8 +175,18 @@ mod tests {
 
             let error = (sketch.count() / many as f64 - 1.0).abs();
             assert!(error < 0.1, "{many}: {}", sketch.count());
-            assert_eq!(sketch.heap_bytes(), 1024);
+            assert!(sketch.heap_bytes() <= 1024 + 32);
         }
+    }
+
+    #[test]
+    fn keeps_sums_that_fit_its_registers() {
+        let Sketch::Estimate(registers) = sketch(0..5000) else { panic!("they are many") };
+
+        let sum: f64 = registers.ranks.iter().map(|rank| (-f64::from(*rank)).exp2()).sum();
+        assert_eq!(registers.sum as f64, sum * (1u64 << RANK_MAX) as f64);
+        let empty = registers.ranks.iter().filter(|rank| **rank == 0).count();
+        assert_eq!(registers.empty as usize, empty);
     }
 
     proptest! {

@@ -7,6 +7,8 @@
 //! power of the window. Success does not matter here, which is what catches a worm that knows where
 //! it goes. Counted are hosts met for the *first time*, on ways in wherever they are, and on any
 //! one TCP service inside; a backup server that visits its fifty clients every night met them once.
+//! All ways in together are watched as if they were one more: who tries SMB here and SSH there meets
+//! few on each.
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -36,6 +38,10 @@ pub struct Config {
     /// administrators and their tools start with a few at a time.
     #[serde(deserialize_with = "units::amount")]
     pub admin_hosts: f64,
+    /// The same for all ways in together. Ten: a client of a Windows domain meets its
+    /// controllers, file and print servers on several of them within its first seconds.
+    #[serde(deserialize_with = "units::amount")]
+    pub any_admin_hosts: f64,
     /// New internal hosts on any other one TCP service within 10 s from which a host is odd.
     #[serde(deserialize_with = "units::amount")]
     pub other_hosts: f64,
@@ -64,7 +70,8 @@ pub struct Config {
     /// The most nats for one source when most fail.
     #[serde(deserialize_with = "units::nats")]
     pub llr_max_failing: f64,
-    /// Services watched for one source; the one with fewest hosts makes room.
+    /// Services watched for one source, all ways in together among them; the one with fewest
+    /// hosts makes room.
     #[serde(deserialize_with = "units::count")]
     pub services_max: usize,
     /// Bytes for all sources; the outsider that was active least recently is forgotten first.
@@ -76,6 +83,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             admin_hosts: 8.0,
+            any_admin_hosts: 10.0,
             other_hosts: 24.0,
             exponent: 0.16,
             nats_at_threshold: 2.0,
@@ -84,7 +92,7 @@ impl Default for Config {
             role_factor: 3.0,
             llr_max: 5.0,
             llr_max_failing: 6.0,
-            services_max: 6,
+            services_max: 7,
             budget: ByteSize::mib(64),
         }
     }
@@ -93,7 +101,8 @@ impl Default for Config {
 /// Everybody that was met on one service.
 #[derive(Debug)]
 struct Met {
-    service: Service,
+    /// `None`: any way in.
+    service: Option<Service>,
     /// Who and when first, while few.
     first: Vec<(u64, Timestamp)>,
     /// Everybody, once they are many.
@@ -153,19 +162,23 @@ impl Detector for Slow {
         }
         let is_own = inventory.is_internal(attempt.src);
         let weight = inventory.failure_weight();
+        let by_trade = [Role::Resolver, Role::Gateway, Role::Monitor, Role::DomainController]
+            .iter()
+            .any(|role| inventory.has_role(attempt.src, *role));
         let config = &self.config;
-        out.extend(self.sources.update(attempt.src, is_own, Source::default, |source| {
-            let told = source.told_of_others(attempt.service);
-            let met = source.met(attempt.service, config.services_max)?;
-            if !met.meet(&attempt, weight) {
-                return None;
+        let factor = if by_trade { config.role_factor } else { 1.0 };
+        let any = (attempt.class == Class::Admin).then_some((None, config.any_admin_hosts));
+        let subjects = std::iter::once((Some(attempt.service), threshold)).chain(any);
+        self.sources.update(attempt.src, is_own, Source::default, |source| {
+            for (service, threshold) in subjects {
+                let told = source.told_of_others(service);
+                if let Some(met) = source.met(service, config.services_max)
+                    && met.meet(&attempt, weight)
+                {
+                    out.extend(met.evidence(&attempt, threshold * factor, told, config));
+                }
             }
-            let by_trade = [Role::Resolver, Role::Gateway, Role::Monitor, Role::DomainController]
-                .iter()
-                .any(|role| inventory.has_role(attempt.src, *role));
-            let factor = if by_trade { config.role_factor } else { 1.0 };
-            met.evidence(&attempt, threshold * factor, told, config)
-        }));
+        });
     }
 
     fn state_bytes(&self) -> usize {
@@ -175,12 +188,12 @@ impl Detector for Slow {
 
 impl Source {
     /// What was reported of other services: the same host is not odd twice over.
-    fn told_of_others(&self, service: Service) -> f64 {
+    fn told_of_others(&self, service: Option<Service>) -> f64 {
         let others = self.met.iter().filter(|met| met.service != service);
         others.map(|met| met.gate.reported()).sum()
     }
 
-    fn met(&mut self, service: Service, max: usize) -> Option<&mut Met> {
+    fn met(&mut self, service: Option<Service>, max: usize) -> Option<&mut Met> {
         if let Some(at) = self.met.iter().position(|met| met.service == service) {
             return self.met.get_mut(at);
         }
@@ -256,6 +269,10 @@ impl Met {
     ) -> Option<Evidence> {
         let failing = f64::from(self.failed) / f64::from(self.total.max(1));
         let hosts = hosts * (1.0 - failing * config.failing_discount);
+        // Most hosts meet fewer in their whole life than are odd in the shortest window.
+        if self.all.is_none() && (self.first.len() as f64) < hosts {
+            return None;
+        }
         let (count, window, ratio) = (0..WINDOWS.len())
             .map(|index| {
                 let (count, covered) = self.count(index, attempt.ts);
@@ -271,23 +288,26 @@ impl Met {
         if !self.gate.opens(llr, max, count as u64) {
             return None;
         }
+        let what = match self.service {
+            Some(service) => service.to_string(),
+            None => "one way in or another".to_owned(),
+        };
         Some(Evidence {
             ts: attempt.ts,
             host: attempt.src,
             detector: Slow::ID,
             family: Family::Novelty,
             llr,
-            subject: self.service.to_string(),
+            subject: self.service.map_or_else(|| "any".to_owned(), |service| service.to_string()),
             peers: self.sample.peers(),
             peers_total: u64::from(self.total),
-            service: Some(self.service),
+            service: self.service,
             techniques: &["T1046"],
             conns: self.sample.conns(),
             forgeable: self.forgeable,
             summary: format!(
-                "met {count:.0} hosts on {} within {} that it had never called before, where up to \
-                 {:.0} would be usual",
-                self.service,
+                "met {count:.0} hosts on {what} within {} that it had never called before, where up \
+                 to {:.0} would be usual",
                 spoken(window),
                 count / ratio,
             ),

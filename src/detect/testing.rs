@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{Detector, Evidence};
+use super::{DetectConfig, Detector, Evidence, all};
 use crate::event::{
     Arp, Body, Conn, ConnState, Contact, Conversation, Event, Icmp, Opening, Outcome, Side, Uid,
 };
 use crate::inventory::{Inventory, InventoryConfig};
 use crate::net::{Endpoint, MacAddr, Transport};
+use crate::score::{ScoreBoard, ScoreConfig, Verdict};
 use crate::time::Timestamp;
 
 /// An address from its text.
@@ -97,6 +98,11 @@ impl Talk {
     /// Is refused at once.
     pub(crate) fn refused(self) -> Event {
         self.contact(Some(Outcome::Refused), self.took, (1, 1))
+    }
+
+    /// A router says that nobody is there.
+    pub(crate) fn unreachable(self) -> Event {
+        self.contact(Some(Outcome::Unreachable), 0.01, (1, 0))
     }
 
     /// Is not answered, which is known ten seconds later.
@@ -239,5 +245,70 @@ impl<D: Detector> Stage<D> {
     /// Asserts that nobody was accused.
     pub(crate) fn assert_silent(&self) {
         assert!(self.said.is_empty(), "{:#?}", self.said);
+    }
+}
+
+/// What all detectors and the score together make of a story.
+pub(crate) struct Judged {
+    board: ScoreBoard,
+    pub(crate) said: Vec<Evidence>,
+}
+
+/// All detectors over one story, in order of time.
+pub(crate) fn judge(events: impl IntoIterator<Item = Event>) -> Judged {
+    let mut events: Vec<Event> = events.into_iter().collect();
+    events.sort_by_key(|event| event.ts);
+    let mut inventory = Inventory::default();
+    let mut detectors = all(&DetectConfig::default());
+    let mut board = ScoreBoard::new(&ScoreConfig::default());
+    let mut said = Vec::new();
+    let mut told = 0;
+    for event in &events {
+        board.advance(event.ts);
+        for detector in &mut detectors {
+            detector.on_event(event, &inventory, &mut said);
+        }
+        inventory.on_event(event);
+        for evidence in said.iter().skip(told) {
+            board.add(evidence.clone());
+        }
+        told = said.len();
+    }
+    Judged { board, said }
+}
+
+impl Judged {
+    /// Asserts that nobody comes near a suspicion: at most five of the six nats that it takes.
+    pub(crate) fn assert_innocent(&self) {
+        self.assert_guilty(Verdict::Benign, &[]);
+    }
+
+    /// Asserts that these hosts, and nobody else, are malicious.
+    pub(crate) fn assert_malicious(&self, guilty: &[&str]) {
+        self.assert_guilty(Verdict::Malicious, guilty);
+    }
+
+    /// Asserts that these hosts, and nobody else, are suspicious at least.
+    pub(crate) fn assert_suspicious(&self, guilty: &[&str]) {
+        self.assert_guilty(Verdict::Suspicious, guilty);
+    }
+
+    fn assert_guilty(&self, verdict: Verdict, guilty: &[&str]) {
+        let guilty: Vec<_> = guilty.iter().map(|host| ip(host)).collect();
+        for host in &guilty {
+            let score = self.board.get(*host).map_or(0.0, |score| score.peak);
+            assert!(Verdict::of(score) >= verdict, "{host} {score}\n{}", self.told());
+        }
+        for score in self.board.hosts() {
+            let spared = guilty.contains(&score.host) || score.peak < 27.0;
+            assert!(spared, "{} {}\n{}", score.host, score.peak, self.told());
+        }
+    }
+
+    fn told(&self) -> String {
+        let line = |e: &Evidence| {
+            format!("{} {} {:.1} {} [{}]\n", e.host, e.detector, e.llr, e.summary, e.subject)
+        };
+        self.said.iter().map(line).collect()
     }
 }

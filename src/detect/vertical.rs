@@ -14,10 +14,10 @@ use serde::{Deserialize, Serialize};
 
 use super::attempt::Attempt;
 use super::report::{Gate, Sample, spoken};
-use super::services::{Class, Direction, class};
+use super::services::{self, Class, Direction, class};
 use super::{Detector, Evidence, Family};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Conversation, Event, Opening};
+use crate::event::{Conversation, Event, Opening, Outcome};
 use crate::inventory::{Inventory, Table, Weigh};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
@@ -37,16 +37,37 @@ pub struct Config {
     /// closes, and calls that are over.
     #[serde(deserialize_with = "units::share")]
     pub dynamic_weight: f64,
-    /// What a stray ACK or FIN counts, of one: mostly the end of a connection that began earlier,
-    /// but hundreds of ports are not.
+    /// What a stray ACK or FIN to an arbitrary port counts, of one: mostly the end of a connection
+    /// that began earlier, but hundreds of ports are not.
     #[serde(deserialize_with = "units::share")]
     pub stray_weight: f64,
-    /// What a NULL or XMAS segment counts, of one.
+    /// What a stray one to a well-known port counts, of one, that is not answered: a client has
+    /// old connections with few such ports of one server.
+    #[serde(deserialize_with = "units::share")]
+    pub stray_known_weight: f64,
+    /// What a refusal from a well-known port counts, of one, whose question was not captured.
+    #[serde(deserialize_with = "units::share")]
+    pub unasked_weight: f64,
+    /// What a NULL or XMAS segment or a bare FIN counts, of one.
     #[serde(deserialize_with = "units::amount")]
     pub stealth_weight: f64,
-    /// What a port that lets it in takes off, of one.
+    /// What a port that lets it in takes off, of one, if others of its kind failed: a mail client
+    /// looks for its server on several.
     #[serde(deserialize_with = "units::share")]
     pub accepted_relief: f64,
+    /// What it takes off if only others did.
+    #[serde(deserialize_with = "units::share")]
+    pub stranger_relief: f64,
+    /// What a failed port counts, of one, if the host is known to have offered the service to
+    /// somebody: that is an outage sooner than a guess.
+    #[serde(deserialize_with = "units::share")]
+    pub offered_weight: f64,
+    /// What the third and each further failed port of one kind (mail, web, files, ...) counts, of
+    /// one: whoever looks for a mail server tries all of mail's ports.
+    pub same_kind_weight: f64,
+    /// Kinds of business (mail, web, files, ...) that one may fail to do with one host in a hurry;
+    /// each further one counts as one more port.
+    pub kinds: u32,
     /// Different well-known ports begun within one second from which calls that the end of the
     /// input cut off count in full, however short the wait.
     #[serde(deserialize_with = "units::count")]
@@ -73,10 +94,16 @@ impl Default for Config {
         Self {
             forgiven: 3.0,
             nats: 1.45,
-            dynamic_weight: 0.08,
+            dynamic_weight: 0.1,
             stray_weight: 0.12,
+            stray_known_weight: 0.4,
+            unasked_weight: 0.6,
             stealth_weight: 2.0,
             accepted_relief: 0.5,
+            stranger_relief: 0.2,
+            offered_weight: 0.25,
+            same_kind_weight: 0.2,
+            kinds: 2,
             burst: 6,
             ports_max: 128,
             forget_after: std::time::Duration::from_secs(86_400),
@@ -98,6 +125,12 @@ struct Pair {
     failed: f32,
     tried: u32,
     stealthy: u32,
+    /// Kinds of business that failed, as bits.
+    failed_kinds: u32,
+    /// Those that failed twice.
+    failed_again: u32,
+    /// Whether there ever was a burst.
+    hurried: bool,
     burst_since: Timestamp,
     burst: u32,
     has_talked: bool,
@@ -139,7 +172,9 @@ impl Detector for Vertical {
     }
 
     fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
-        let Some(attempt) = Attempt::of(event, inventory) else { return };
+        let attempt =
+            Attempt::of(event, inventory).or_else(|| Attempt::behind_refusal(event, inventory));
+        let Some(attempt) = attempt else { return };
         if attempt.service.transport == Transport::Icmp || is_traceroute(attempt.service) {
             return;
         }
@@ -150,13 +185,16 @@ impl Detector for Vertical {
         }
         let is_own = inventory.is_internal(attempt.src);
         let weight = inventory.failure_weight();
+        let is_outage = !attempt.is_stealth_probe()
+            && !attempt.is_accepted()
+            && inventory.offers(attempt.dst, attempt.service);
         let config = &self.config;
         let evidence = self.pairs.update(
             key,
             is_own,
             || Pair::new(attempt.start),
             |pair| {
-                pair.try_port(&attempt, weight, config);
+                pair.try_port(&attempt, weight, is_outage, config);
                 pair.evidence(&attempt, config)
             },
         );
@@ -188,6 +226,9 @@ impl Pair {
             failed: 0.0,
             tried: 0,
             stealthy: 0,
+            failed_kinds: 0,
+            failed_again: 0,
+            hurried: false,
             burst_since: ts,
             burst: 0,
             has_talked: false,
@@ -196,7 +237,13 @@ impl Pair {
         }
     }
 
-    fn try_port(&mut self, attempt: &Attempt, failure_weight: f64, config: &Config) {
+    fn try_port(
+        &mut self,
+        attempt: &Attempt,
+        failure_weight: f64,
+        is_outage: bool,
+        config: &Config,
+    ) {
         if attempt.start.since(self.last) > config.forget_after {
             *self = Self { gate: self.gate, ..Self::new(attempt.start) };
         }
@@ -207,14 +254,26 @@ impl Pair {
             self.ports.insert(at, key);
         }
         self.tried = self.tried.saturating_add(1);
+        let kind = 1 << services::kind(attempt.service);
         if attempt.is_accepted() {
             self.has_talked |= attempt.service.transport != Transport::Udp;
-            self.failed = (self.failed - config.accepted_relief as f32).max(0.0);
+            let is_known_kind = self.failed_kinds & kind == kind;
+            let relief =
+                if is_known_kind { config.accepted_relief } else { config.stranger_relief };
+            self.failed = (self.failed - relief as f32).max(0.0);
             return;
         }
         let failure = self.failure(attempt, failure_weight, config);
-        self.failed += (failure * worth(attempt, config)) as f32;
-        if attempt.opening.is_stealth_probe() {
+        let mut worth = if is_outage { config.offered_weight } else { worth(attempt, config) };
+        if !is_outage && failure >= 0.5 && attempt.class != Class::Dynamic {
+            if self.failed_again & kind != 0 && !attempt.is_stealth_probe() {
+                worth *= config.same_kind_weight;
+            }
+            self.failed_again |= self.failed_kinds & kind;
+            self.failed_kinds |= kind;
+        }
+        self.failed += (failure * worth) as f32;
+        if attempt.is_stealth_probe() {
             self.stealthy = self.stealthy.saturating_add(1);
         }
         // A pair that failed on one port is everyday; its connection is not worth the room.
@@ -225,7 +284,7 @@ impl Pair {
 
     fn failure(&mut self, attempt: &Attempt, failure_weight: f64, config: &Config) -> f64 {
         let failure = attempt.failure(failure_weight);
-        if attempt.opening.is_stealth_probe() {
+        if attempt.is_stealth_probe() {
             return 1.0; // the probe itself is the evidence, whatever it met
         }
         if attempt.start.since(self.burst_since).as_secs() >= 1 {
@@ -236,6 +295,7 @@ impl Pair {
             return failure;
         }
         self.burst = self.burst.saturating_add(1);
+        self.hurried |= self.burst >= config.burst;
         if attempt.outcome.is_some() {
             return failure;
         }
@@ -248,7 +308,9 @@ impl Pair {
     }
 
     fn evidence(&mut self, attempt: &Attempt, config: &Config) -> Option<Evidence> {
-        let llr = ((f64::from(self.failed) - config.forgiven) * config.nats).min(config.llr_max);
+        let kinds = if self.hurried { self.failed_kinds.count_ones() } else { 0 };
+        let failed = f64::from(self.failed) + f64::from(kinds.saturating_sub(config.kinds));
+        let llr = ((failed - config.forgiven) * config.nats).min(config.llr_max);
         if !self.gate.opens(llr, config.llr_max, u64::from(self.tried)) {
             return None;
         }
@@ -288,10 +350,15 @@ impl Pair {
 
 /// What a failed attempt counts, of one, for its port and its first packet.
 fn worth(attempt: &Attempt, config: &Config) -> f64 {
+    let is_arbitrary = attempt.class == Class::Dynamic;
     match attempt.opening {
-        Opening::Null | Opening::Xmas => config.stealth_weight,
-        Opening::Ack | Opening::Fin => config.stray_weight,
-        _ if attempt.class == Class::Dynamic => config.dynamic_weight,
+        _ if attempt.is_stealth_probe() => config.stealth_weight,
+        Opening::Ack | Opening::Fin if is_arbitrary => config.stray_weight,
+        Opening::Ack | Opening::Fin if attempt.outcome != Some(Outcome::Refused) => {
+            config.stray_known_weight
+        }
+        _ if is_arbitrary => config.dynamic_weight,
+        Opening::Rst => config.unasked_weight,
         _ => 1.0,
     }
 }

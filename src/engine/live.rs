@@ -64,6 +64,7 @@ impl Engine for LiveEngine {
             budgets: Budgets::of(&config),
             sensor: SensorWatch::default(),
             full: None,
+            lag: (0, None),
         };
         let mut commands = || match commands.try_recv() {
             Ok(Command::Reload(config)) => Some(pipeline::Command::Reload(config)),
@@ -101,6 +102,8 @@ struct Publisher {
     sensor: SensorWatch,
     /// When all hosts were published last.
     full: Option<Timestamp>,
+    /// Packets at the last look, and how late the latest of them was then.
+    lag: (u64, Option<Duration>),
 }
 
 impl Observer for Publisher {
@@ -124,6 +127,9 @@ impl Observer for Publisher {
         } else {
             let touched = view.touched.iter().filter_map(|host| analysis.scores().get(*host));
             self.published.update_hosts(touched.map(|host| view_of(analysis, host)));
+        }
+        if let (Some(at), true) = (view.intake.last_packet, view.intake.packets > self.lag.0) {
+            self.lag = (view.intake.packets, Some(wall_time().since(at)));
         }
         let stats = self.stats(&view);
         self.look_at_sensor(now, analysis, &stats);
@@ -194,7 +200,7 @@ impl Publisher {
             tables: self.tables(view),
             queues: Vec::new(),
             last_packet: intake.last_packet,
-            capture_lag: intake.last_packet.map(|at| wall_time().since(at)),
+            capture_lag: self.lag.1,
             one_way: inventory.visibility().warning().is_some(),
         }
     }

@@ -110,7 +110,7 @@ fn summarise(outcome: &Outcome, elapsed: Duration) -> Summary {
         incidents: Vec::new(),
         alerts: alerts(analysis, intake),
         allowed: analysis.allowlist().reports(),
-        notices: inventory.visibility().warning().into_iter().collect(),
+        notices: notices(outcome),
         packets: intake.packets,
         connections: analysis.counts().connections(),
         events: analysis.counts().all_events(),
@@ -118,6 +118,15 @@ fn summarise(outcome: &Outcome, elapsed: Duration) -> Summary {
         host_time: inventory.host_time(),
         elapsed,
     }
+}
+
+/// What a person should know of the input, beside damage, which stands with the file.
+fn notices(outcome: &Outcome) -> Vec<String> {
+    let copies = outcome.intake.duplicates;
+    let copied = (copies > 0).then(|| {
+        format!("{copies} packets are copies of others (two mirror ports?) and were counted once")
+    });
+    outcome.analysis.inventory().visibility().warning().into_iter().chain(copied).collect()
 }
 
 /// The alerts about hosts, and those about what the captures do not show.

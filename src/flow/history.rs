@@ -94,9 +94,10 @@ impl History {
             .collect();
     }
 
-    /// The letters, `^` included.
-    pub(super) fn text(&self) -> String {
-        if self.flipped { format!("^{}", self.letters) } else { self.letters.clone() }
+    /// Takes the letters, `^` included.
+    pub(super) fn take(&mut self) -> String {
+        let letters = std::mem::take(&mut self.letters);
+        if self.flipped { format!("^{letters}") } else { letters }
     }
 
     /// The letters without `^`.
@@ -132,7 +133,7 @@ mod tests {
         history.once(Role::Client, Once::Ack, 'A');
         let again = history.once(Role::Server, Once::Ack, 'A');
 
-        assert_eq!(history.text(), "^aA");
+        assert_eq!(history.take(), "^aA");
         assert!(again);
     }
 
@@ -144,6 +145,6 @@ mod tests {
             history.push(Role::Client, 'R');
         }
 
-        assert_eq!(history.text().len(), MAX_LETTERS);
+        assert_eq!(history.take().len(), MAX_LETTERS);
     }
 }

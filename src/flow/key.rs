@@ -82,6 +82,11 @@ impl FlowKey {
         (key, sender)
     }
 
+    /// Reads its first word and its last.
+    pub(super) const fn touch(&self) -> u64 {
+        self.low[1] ^ self.kind as u64
+    }
+
     /// The transport protocol.
     pub(super) const fn transport(&self) -> Transport {
         match self.kind & 3 {

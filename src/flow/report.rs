@@ -29,13 +29,13 @@ pub(super) fn contact(
     event(connection, body, number, now)
 }
 
-/// The record of `connection`.
-pub(super) fn conn(connection: &Connection, number: u64, now: Timestamp) -> Event {
-    let (state, history, bytes, missed_bytes) = match &connection.detail {
+/// The record of `connection`, which is over; its history goes into the record.
+pub(super) fn conn(connection: &mut Connection, number: u64, now: Timestamp) -> Event {
+    let (state, history, bytes, missed_bytes) = match &mut connection.detail {
         Detail::Syn(_) => (ConnState::S0, "S".to_owned(), (0, 0), 0),
         Detail::Tcp(tcp) => (
             tcp_state(&tcp.client, &tcp.server, tcp.history.letters()),
-            tcp.history.text(),
+            tcp.history.take(),
             (
                 tcp.client.payload_bytes(tcp.server.state),
                 tcp.server.payload_bytes(tcp.client.state),
@@ -43,12 +43,13 @@ pub(super) fn conn(connection: &Connection, number: u64, now: Timestamp) -> Even
             tcp.missed_bytes,
         ),
         Detail::Datagrams { client, server } => {
+            let bytes = (*client, *server);
             let sent = (connection.client.packets > 0, connection.server.packets > 0);
             let is_icmp = connection.key.transport() == Transport::Icmp;
             // Zeek gives ICMP neither a state nor a history.
             let state = if is_icmp { ConnState::OTH } else { datagram_state(sent.0, sent.1) };
             let history = if is_icmp { String::new() } else { datagram_history(connection) };
-            (state, history, (*client, *server), 0)
+            (state, history, bytes, 0)
         }
     };
     let side = |counters: Counters, bytes: u64, turns: u32| Side {

@@ -57,12 +57,20 @@ struct Ends {
     last: u32,
 }
 
+/// What the index holds of a connection: enough of its hash that another's entry hardly ever has
+/// to be looked at, and where it is.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    tag: u32,
+    slot: u32,
+}
+
 /// All connections of one table.
 #[derive(Debug)]
 pub(super) struct Store {
     slots: Vec<Option<Connection>>,
     free: Vec<u32>,
-    index: HashTable<u32>,
+    index: HashTable<Place>,
     hasher: RandomState,
     queues: [Ends; Queue::ALL.len()],
 }
@@ -88,8 +96,21 @@ impl Store {
     /// The slot of the connection with `key`.
     pub(super) fn find(&self, key: &FlowKey) -> Option<u32> {
         let hash = self.hasher.hash_one(key);
-        let same = |&slot: &u32| self.get(slot).is_some_and(|connection| connection.key == *key);
-        self.index.find(hash, same).copied()
+        let tag = hash as u32;
+        let same = |place: &Place| place.tag == tag && self.holds(place.slot, key);
+        self.index.find(hash, same).map(|place| place.slot)
+    }
+
+    /// The slot where the connection with `key` is, if there is one: told from the index alone,
+    /// so that another's slot is possible, if hardly ever seen.
+    pub(super) fn guess(&self, key: &FlowKey) -> Option<u32> {
+        let hash = self.hasher.hash_one(key);
+        self.index.find(hash, |place| place.tag == hash as u32).map(|place| place.slot)
+    }
+
+    /// Whether the connection in `slot` is the one with `key`.
+    pub(super) fn holds(&self, slot: u32, key: &FlowKey) -> bool {
+        self.get(slot).is_some_and(|connection| connection.key == *key)
     }
 
     /// The connection in `slot`.
@@ -121,8 +142,8 @@ impl Store {
             *place = Some(connection);
         }
         let Self { index, slots, hasher, .. } = self;
-        index.insert_unique(hash, slot, |&slot| {
-            let connection = slots.get(slot as usize).and_then(Option::as_ref);
+        index.insert_unique(hash, Place { tag: hash as u32, slot }, |place| {
+            let connection = slots.get(place.slot as usize).and_then(Option::as_ref);
             connection.map_or(0, |connection| hasher.hash_one(connection.key))
         });
         self.link(slot, queue);
@@ -134,7 +155,7 @@ impl Store {
         self.unlink(slot);
         let connection = self.slots.get_mut(slot as usize)?.take()?;
         let hash = self.hasher.hash_one(connection.key);
-        if let Ok(entry) = self.index.find_entry(hash, |&candidate| candidate == slot) {
+        if let Ok(entry) = self.index.find_entry(hash, |place| place.slot == slot) {
             entry.remove();
         }
         self.free.push(slot);

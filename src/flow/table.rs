@@ -15,7 +15,7 @@ use super::report;
 use super::store::{NOWHERE, Queue, Store};
 use crate::decode::{self, Body, Packet, TransportHeader};
 use crate::event::{self, Event, Opening, Outcome};
-use crate::net::{Service, Transport, is_group};
+use crate::net::{Endpoint, Service, Transport, is_group};
 use crate::proto::Role;
 use crate::time::Timestamp;
 
@@ -55,6 +55,8 @@ pub struct FlowTable {
     pub(super) store: Store,
     pub(super) now: Timestamp,
     pub(super) bytes: usize,
+    /// Where the connection of the packet at hand probably is.
+    located: Option<u32>,
     total: u64,
     evicted: u64,
 }
@@ -74,6 +76,7 @@ impl FlowTable {
             store: Store::default(),
             now: Timestamp::from_nanos(i64::MIN),
             bytes: 0,
+            located: None,
             total: 0,
             evicted: 0,
         }
@@ -94,6 +97,38 @@ impl FlowTable {
             evicted: self.evicted,
             bytes: self.bytes as u64,
         }
+    }
+
+    /// Where the connection of a TCP or UDP packet probably is, for [`FlowTable::touch`] and
+    /// [`FlowTable::on_packet_at`].
+    pub fn locate(&self, packet: &Packet<'_>) -> Option<u32> {
+        let Body::Ip(ip) = &packet.body else { return None };
+        let (transport, src_port, dst_port) = match &ip.transport {
+            TransportHeader::Tcp(tcp) => (Transport::Tcp, tcp.src_port, tcp.dst_port),
+            TransportHeader::Udp(udp) => (Transport::Udp, udp.src_port, udp.dst_port),
+            TransportHeader::Icmp(_) | TransportHeader::Sctp(_) => return None,
+        };
+        let (src, dst) = (Endpoint::new(ip.src, src_port), Endpoint::new(ip.dst, dst_port));
+        self.store.guess(&FlowKey::new(transport, src, dst).0)
+    }
+
+    /// Reads what the next packet of the connection in this place will need, which changes
+    /// nothing but what lies in the processor's cache.
+    pub fn touch(&self, place: u32) -> u64 {
+        self.store.get(place).map_or(0, Connection::touch)
+    }
+
+    /// Takes a packet as [`FlowTable::on_packet`] does, whose connection is probably in `place`.
+    pub fn on_packet_at(
+        &mut self,
+        place: Option<u32>,
+        number: u64,
+        packet: &Packet<'_>,
+        out: &mut Vec<Event>,
+    ) {
+        self.located = place;
+        self.on_packet(number, packet, out);
+        self.located = None;
     }
 
     /// Takes packet `number`; what it makes known is appended to `out`.
@@ -155,7 +190,8 @@ impl FlowTable {
 
     /// The connection with `key`, unless its time was up.
     pub(super) fn find(&mut self, key: &FlowKey, number: u64, out: &mut Vec<Event>) -> Option<u32> {
-        let slot = self.store.find(key)?;
+        let located = self.located.take().filter(|slot| self.store.holds(*slot, key));
+        let slot = located.or_else(|| self.store.find(key))?;
         // An attempt that is due goes on to wait for something else, which may be due as well.
         for _ in 0..Queue::ALL.len() {
             match self.store.get(slot) {
@@ -316,7 +352,7 @@ impl FlowTable {
             connection.outcome = outcome;
             out.push(report::contact(&connection, outcome, number, self.now));
         }
-        out.push(report::conn(&connection, number, self.now));
+        out.push(report::conn(&mut connection, number, self.now));
     }
 
     /// Evicts connections until `extra` more bytes fit into the budget.

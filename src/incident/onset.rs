@@ -47,8 +47,8 @@ impl Onsets {
     }
 
     fn entry(&mut self, host: IpAddr) -> Option<&mut Count> {
-        if self.hosts.len() >= HOSTS && !self.hosts.contains_key(&host) {
-            return None;
+        if self.hosts.len() >= HOSTS {
+            return self.hosts.get_mut(&host);
         }
         Some(self.hosts.entry(host).or_default())
     }

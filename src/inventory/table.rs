@@ -1,10 +1,9 @@
 //! A table with a budget in bytes, that forgets outsiders before the hosts of the house.
 
-use std::hash::Hash;
+use std::hash::{BuildHasher, Hash};
 
 use foldhash::fast::RandomState;
-use hashlink::LruCache;
-use hashlink::lru_cache::Entry;
+use hashbrown::HashTable;
 
 /// Something that knows what it costs.
 pub trait Weigh {
@@ -21,25 +20,58 @@ pub trait Weigh {
 /// forged outside addresses cannot push out what is known of the own hosts; only when no outsider
 /// is left, the own host that was used least recently. Hashing is randomly keyed; nothing that
 /// leaves the table depends on it.
+///
+/// Every event looks into a dozen of these tables, at places all over memory, so what counts is
+/// how many cache lines a look-up touches: entries lie side by side, and the links of the lists
+/// apart from them, since moving an entry to the end of its list changes those of three others.
 #[derive(Debug)]
 pub struct Table<K, V> {
-    own: LruCache<K, V, RandomState>,
-    others: LruCache<K, V, RandomState>,
+    index: HashTable<u32>,
+    hasher: RandomState,
+    entries: Vec<Option<(K, V)>>,
+    links: Vec<Link>,
+    free: Vec<u32>,
+    own: Ends,
+    others: Ends,
     heap: usize,
     budget: usize,
     evicted: u64,
 }
 
+/// An entry's place in its list.
+#[derive(Clone, Copy, Debug)]
+struct Link {
+    earlier: u32,
+    later: u32,
+    is_own: bool,
+}
+
+/// A list: what was used least and most recently.
+#[derive(Clone, Copy, Debug)]
+struct Ends {
+    oldest: u32,
+    newest: u32,
+}
+
+/// No entry.
+const NOWHERE: u32 = u32::MAX;
+const EMPTY: Ends = Ends { oldest: NOWHERE, newest: NOWHERE };
+
 impl<K: Eq + Hash, V: Weigh> Table<K, V> {
-    /// Bytes of one entry beside what its value holds on the heap: key, value, the two links of
-    /// the list and a slot of the hash table at its usual load.
+    /// Bytes of one entry beside what its value holds on the heap: key, value, the links of the
+    /// list and a slot of the hash table at its usual load.
     pub const ENTRY_BYTES: usize = size_of::<K>() + size_of::<V>() + 32;
 
     /// An empty table that stays within `budget` bytes.
     pub fn new(budget: usize) -> Self {
         Self {
-            own: LruCache::with_hasher(usize::MAX, RandomState::default()),
-            others: LruCache::with_hasher(usize::MAX, RandomState::default()),
+            index: HashTable::new(),
+            hasher: RandomState::default(),
+            entries: Vec::new(),
+            links: Vec::new(),
+            free: Vec::new(),
+            own: EMPTY,
+            others: EMPTY,
             heap: 0,
             budget,
             evicted: 0,
@@ -48,11 +80,12 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
 
     /// The value of `key`, without counting it as used.
     pub fn peek(&self, key: &K) -> Option<&V> {
-        self.own.peek(key).or_else(|| self.others.peek(key))
+        let (_, value) = self.entry(self.find(key)?)?;
+        Some(value)
     }
 
     /// Changes the value of `key`, made first where it is missing, and evicts what is then too
-    /// much. `is_own` must always be the same for a key.
+    /// much. `is_own` must always be the same for a key; what was said first counts.
     pub fn update<R>(
         &mut self,
         key: K,
@@ -60,15 +93,20 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
         make: impl FnOnce() -> V,
         change: impl FnOnce(&mut V) -> R,
     ) -> R {
-        let list = if is_own { &mut self.own } else { &mut self.others };
-        let (before, value) = match list.entry(key) {
-            Entry::Occupied(mut entry) => {
-                entry.to_back();
-                let value = entry.into_mut();
-                (value.heap_bytes(), value)
+        let (before, at) = match self.find(&key) {
+            Some(at) => {
+                self.move_to_end(at);
+                (None, at)
             }
-            Entry::Vacant(entry) => (0, entry.insert(make())),
+            None => (Some(0), self.insert(key, make(), is_own)),
         };
+        let value = self
+            .entries
+            .get_mut(at as usize)
+            .and_then(Option::as_mut)
+            .map(|(_, value)| value)
+            .expect("an entry was found or made here");
+        let before = before.unwrap_or_else(|| value.heap_bytes());
         let result = change(value);
         self.heap = (self.heap + value.heap_bytes()).saturating_sub(before);
         self.evict();
@@ -77,19 +115,18 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
 
     /// Forgets `key`.
     pub fn remove(&mut self, key: &K) -> Option<V> {
-        let value = self.own.remove(key).or_else(|| self.others.remove(key))?;
-        self.heap = self.heap.saturating_sub(value.heap_bytes());
-        Some(value)
+        let at = self.find(key)?;
+        self.take(at)
     }
 
     /// The values, in no order that an output may depend on.
     pub fn values(&self) -> impl Iterator<Item = &V> {
-        self.own.iter().chain(self.others.iter()).map(|(_, value)| value)
+        self.entries.iter().flatten().map(|(_, value)| value)
     }
 
     /// Entries held.
     pub fn len(&self) -> usize {
-        self.own.len() + self.others.len()
+        self.index.len()
     }
 
     /// Whether nothing is held.
@@ -109,12 +146,103 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
 
     fn evict(&mut self) {
         while self.bytes() > self.budget && self.len() > 1 {
-            let Some((_, value)) = self.others.remove_lru().or_else(|| self.own.remove_lru())
-            else {
-                return;
+            let oldest = match self.others.oldest {
+                NOWHERE => self.own.oldest,
+                oldest => oldest,
             };
-            self.heap = self.heap.saturating_sub(value.heap_bytes());
+            if self.take(oldest).is_none() {
+                return;
+            }
             self.evicted += 1;
+        }
+    }
+
+    fn entry(&self, at: u32) -> Option<&(K, V)> {
+        self.entries.get(at as usize)?.as_ref()
+    }
+
+    fn find(&self, key: &K) -> Option<u32> {
+        let same = |&at: &u32| self.entry(at).is_some_and(|(known, _)| known == key);
+        self.index.find(self.hasher.hash_one(key), same).copied()
+    }
+
+    fn insert(&mut self, key: K, value: V, is_own: bool) -> u32 {
+        let hash = self.hasher.hash_one(&key);
+        let link = Link { earlier: NOWHERE, later: NOWHERE, is_own };
+        let entry = Some((key, value));
+        let at = match self.free.pop() {
+            Some(at) => {
+                if let Some(place) = self.entries.get_mut(at as usize) {
+                    *place = entry;
+                }
+                if let Some(place) = self.links.get_mut(at as usize) {
+                    *place = link;
+                }
+                at
+            }
+            None => {
+                // Growth by an eighth: doubling would hold twice the budget for a moment.
+                if self.entries.len() == self.entries.capacity() {
+                    let more = (self.entries.len() / 8).max(4);
+                    self.entries.reserve_exact(more);
+                    self.links.reserve_exact(more);
+                }
+                self.entries.push(entry);
+                self.links.push(link);
+                (self.entries.len() - 1) as u32
+            }
+        };
+        let Self { index, hasher, entries, .. } = self;
+        index.insert_unique(hash, at, |&at| {
+            let entry = entries.get(at as usize).and_then(Option::as_ref);
+            entry.map_or(0, |(key, _)| hasher.hash_one(key))
+        });
+        self.append(at);
+        at
+    }
+
+    fn take(&mut self, at: u32) -> Option<V> {
+        let (key, value) = self.entries.get_mut(at as usize)?.take()?;
+        self.unlink(at);
+        let hash = self.hasher.hash_one(&key);
+        if let Ok(entry) = self.index.find_entry(hash, |&other| other == at) {
+            entry.remove();
+        }
+        self.free.push(at);
+        self.heap = self.heap.saturating_sub(value.heap_bytes());
+        Some(value)
+    }
+
+    fn move_to_end(&mut self, at: u32) {
+        if self.own.newest != at && self.others.newest != at {
+            self.unlink(at);
+            self.append(at);
+        }
+    }
+
+    fn append(&mut self, at: u32) {
+        let Some(link) = self.links.get_mut(at as usize) else { return };
+        let ends = if link.is_own { &mut self.own } else { &mut self.others };
+        let before = std::mem::replace(&mut ends.newest, at);
+        if before == NOWHERE {
+            ends.oldest = at;
+        }
+        (link.earlier, link.later) = (before, NOWHERE);
+        if let Some(before) = self.links.get_mut(before as usize) {
+            before.later = at;
+        }
+    }
+
+    fn unlink(&mut self, at: u32) {
+        let Some(&Link { earlier, later, is_own }) = self.links.get(at as usize) else { return };
+        let ends = if is_own { &mut self.own } else { &mut self.others };
+        match self.links.get_mut(earlier as usize) {
+            Some(before) => before.later = later,
+            None => ends.oldest = later,
+        }
+        match self.links.get_mut(later as usize) {
+            Some(after) => after.earlier = earlier,
+            None => ends.newest = earlier,
         }
     }
 }
@@ -169,5 +297,36 @@ mod tests {
 
         assert!(table.peek(&1).is_some());
         assert!(table.peek(&2).is_none());
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn forgets_in_order_of_last_use(
+            uses in proptest::collection::vec((0u32..40, proptest::prelude::any::<bool>()), 0..300),
+        ) {
+            let room = 10;
+            let mut table = Table::<u32, Vec<u8>>::new(room * Table::<u32, Vec<u8>>::ENTRY_BYTES);
+            let (mut own, mut others) = (Vec::new(), Vec::new());
+
+            for (key, is_removal) in uses {
+                let list = if key < 20 { &mut own } else { &mut others };
+                list.retain(|known| *known != key);
+                if is_removal {
+                    table.remove(&key);
+                    continue;
+                }
+                list.push(key);
+                table.update(key, key < 20, Vec::new, |_| ());
+                if own.len() + others.len() > room {
+                    if others.is_empty() { own.remove(0) } else { others.remove(0) };
+                }
+
+                let known: Vec<u32> = (0..40).filter(|key| table.peek(key).is_some()).collect();
+                let mut expected = [own.as_slice(), others.as_slice()].concat();
+                expected.sort_unstable();
+                proptest::prop_assert_eq!(known, expected);
+                proptest::prop_assert_eq!(table.values().count(), table.len());
+            }
+        }
     }
 }

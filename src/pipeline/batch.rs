@@ -2,7 +2,9 @@
 
 use std::ops::Range;
 
-use crate::decode::{Body, IpPacket, Packet, TransportHeader};
+use crate::decode::{
+    Body, IcmpMessage, IpPacket, Packet, SctpPacket, TcpSegment, TransportHeader, UdpDatagram,
+};
 use crate::time::Timestamp;
 
 /// A moment at which timers fire: after every packet with a smaller number, before the others.
@@ -27,34 +29,48 @@ pub(super) struct Batch {
     pub(super) end: Option<Tick>,
 }
 
+/// A packet that waits, without its payload.
 #[derive(Debug)]
-struct Queued {
-    number: u64,
-    shard: usize,
-    packet: Packet<'static>,
+pub(super) struct Queued {
+    pub(super) number: u64,
+    pub(super) shard: usize,
+    pub(super) packet: Packet<'static>,
     payload: Range<usize>,
 }
 
 impl Batch {
     /// Copies `packet` in.
     pub(super) fn push(&mut self, number: u64, shard: usize, packet: &Packet<'_>) {
-        let payload = payload(packet);
         let start = self.payloads.len();
-        self.payloads.extend_from_slice(payload);
-        self.packets.push(Queued {
-            number,
-            shard,
-            packet: with_payload(packet, &[]),
-            payload: start..self.payloads.len(),
-        });
+        self.payloads.extend_from_slice(payload(packet));
+        let payload = start..self.payloads.len();
+        self.packets.push(Queued { number, shard, packet: without_payload(packet), payload });
     }
 
-    /// The packets in order of arrival, with number and shard.
-    pub(super) fn packets(&self) -> impl Iterator<Item = (u64, usize, Packet<'_>)> {
-        self.packets.iter().map(|queued| {
-            let payload = self.payloads.get(queued.payload.clone()).unwrap_or_default();
-            (queued.number, queued.shard, with_payload(&queued.packet, payload))
-        })
+    /// Packets held.
+    pub(super) fn len(&self) -> usize {
+        self.packets.len()
+    }
+
+    /// The packets in order of arrival.
+    pub(super) fn queued(&self) -> &[Queued] {
+        &self.packets
+    }
+
+    /// One of them with its payload.
+    pub(super) fn packet(&self, queued: &Queued) -> Packet<'_> {
+        let mut packet: Packet<'_> = queued.packet;
+        if let Some(place) = payload_mut(&mut packet) {
+            *place = self.payloads.get(queued.payload.clone()).unwrap_or_default();
+        }
+        packet
+    }
+
+    /// Forgets the packets and keeps the room for the next ones.
+    pub(super) fn clear(&mut self) {
+        self.packets.clear();
+        self.payloads.clear();
+        self.ticks.clear();
     }
 }
 
@@ -70,37 +86,37 @@ fn payload<'a>(packet: &Packet<'a>) -> &'a [u8] {
     }
 }
 
-/// The same packet over another copy of its payload.
-fn with_payload<'b>(packet: &Packet<'_>, payload: &'b [u8]) -> Packet<'b> {
-    let body = match &packet.body {
-        Body::Arp(arp) => Body::Arp(*arp),
-        Body::Ip(ip) => Body::Ip(IpPacket {
-            src: ip.src,
-            dst: ip.dst,
-            ttl: ip.ttl,
-            ip_len: ip.ip_len,
-            transport: match ip.transport {
-                TransportHeader::Tcp(tcp) => {
-                    TransportHeader::Tcp(crate::decode::TcpSegment { payload, ..tcp })
-                }
-                TransportHeader::Udp(udp) => {
-                    TransportHeader::Udp(crate::decode::UdpDatagram { payload, ..udp })
-                }
+fn payload_mut<'p, 'a>(packet: &'p mut Packet<'a>) -> Option<&'p mut &'a [u8]> {
+    match &mut packet.body {
+        Body::Arp(_) => None,
+        Body::Ip(ip) => Some(match &mut ip.transport {
+            TransportHeader::Tcp(tcp) => &mut tcp.payload,
+            TransportHeader::Udp(udp) => &mut udp.payload,
+            TransportHeader::Icmp(icmp) => &mut icmp.payload,
+            TransportHeader::Sctp(sctp) => &mut sctp.payload,
+        }),
+    }
+}
+
+/// The same packet, borrowed from nobody.
+fn without_payload(packet: &Packet<'_>) -> Packet<'static> {
+    let Packet { ts, interface, macs, vlan, tunnel, .. } = *packet;
+    let payload: &[u8] = &[];
+    let body = match packet.body {
+        Body::Arp(arp) => Body::Arp(arp),
+        Body::Ip(IpPacket { src, dst, ttl, ip_len, transport }) => {
+            let transport = match transport {
+                TransportHeader::Tcp(tcp) => TransportHeader::Tcp(TcpSegment { payload, ..tcp }),
+                TransportHeader::Udp(udp) => TransportHeader::Udp(UdpDatagram { payload, ..udp }),
                 TransportHeader::Icmp(icmp) => {
-                    TransportHeader::Icmp(crate::decode::IcmpMessage { payload, ..icmp })
+                    TransportHeader::Icmp(IcmpMessage { payload, ..icmp })
                 }
                 TransportHeader::Sctp(sctp) => {
-                    TransportHeader::Sctp(crate::decode::SctpPacket { payload, ..sctp })
+                    TransportHeader::Sctp(SctpPacket { payload, ..sctp })
                 }
-            },
-        }),
+            };
+            Body::Ip(IpPacket { src, dst, ttl, ip_len, transport })
+        }
     };
-    Packet {
-        ts: packet.ts,
-        interface: packet.interface,
-        macs: packet.macs,
-        vlan: packet.vlan,
-        tunnel: packet.tunnel,
-        body,
-    }
+    Packet { ts, interface, macs, vlan, tunnel, body }
 }

@@ -1,9 +1,9 @@
-//! Every stage on one thread, packet by packet.
+//! Every stage on one thread, a handful of packets at a time.
 
 use super::analysis::Analysis;
-use super::batch::Tick;
+use super::batch::{Batch, Tick};
 use super::intake::{Intake, IntakeStats};
-use super::shards::ShardSet;
+use super::shards::{AHEAD, Rank, ShardSet};
 use super::{Command, Lane, Observer, Outcome, View, feed};
 use crate::config::Config;
 use crate::decode::Packet;
@@ -15,12 +15,21 @@ struct InLine<'a> {
     shards: ShardSet,
     analysis: Analysis,
     observer: &'a mut dyn Observer,
-    events: Vec<Event>,
+    /// Packets that wait until their connections are looked up together.
+    waiting: Batch,
+    events: Vec<(Rank, Event)>,
 }
 
 impl InLine<'_> {
+    /// Works off the packets that wait; everything else comes after them.
+    fn catch_up(&mut self) {
+        self.shards.on_batch(&self.waiting, &mut self.events);
+        self.waiting.clear();
+        self.analyse();
+    }
+
     fn analyse(&mut self) {
-        for event in self.events.drain(..) {
+        for (_, event) in self.events.drain(..) {
             self.analysis.on_event(&event, self.observer);
         }
     }
@@ -28,6 +37,7 @@ impl InLine<'_> {
 
 impl Lane for InLine<'_> {
     fn on_tick(&mut self, tick: Tick) {
+        self.catch_up();
         self.shards.on_tick(tick, &mut self.events);
         self.analyse();
         self.analysis.on_tick(tick.now, self.observer);
@@ -35,17 +45,19 @@ impl Lane for InLine<'_> {
 
     #[inline]
     fn on_packet(&mut self, number: u64, shard: usize, packet: &Packet<'_>) {
-        self.shards.on_packet(number, shard, packet, &mut self.events);
-        if !self.events.is_empty() {
-            self.analyse();
+        self.waiting.push(number, shard, packet);
+        if self.waiting.len() >= AHEAD {
+            self.catch_up();
         }
     }
 
     fn on_oddity(&mut self, event: Event) {
+        self.catch_up();
         self.analysis.on_event(&event, self.observer);
     }
 
     fn on_look(&mut self, now: Timestamp, intake: &IntakeStats, command: Option<Command>) {
+        self.catch_up();
         if let Some(Command::Reload(config)) = command {
             self.analysis.reload(&config);
         }
@@ -69,11 +81,13 @@ pub(super) fn run(
         shards: ShardSet::new(&config.flow, 0, 1),
         analysis: Analysis::new(config),
         observer,
+        waiting: Batch::default(),
         events: Vec::new(),
     };
     feed(source, &mut intake, &mut lane, turn.as_ref(), commands);
-    lane.shards.finish(intake.end(), &mut lane.events);
-    lane.analyse();
+    lane.catch_up();
+    let InLine { shards, analysis, observer, .. } = &mut lane;
+    shards.finish(intake.end(), |_, event| analysis.on_event(&event, &mut **observer));
     lane.analysis.finish(intake.now(), lane.observer);
     let flow = lane.shards.stats();
     let touched = lane.analysis.take_touched();

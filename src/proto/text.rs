@@ -78,7 +78,7 @@ const METHODS: &[&[u8]] = &[
 /// Recognises a protocol by the words that a message begins with.
 pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
     for keyword in KEYWORDS {
-        if data.starts_with(keyword.starts) {
+        if data.first() == keyword.starts.first() && data.starts_with(keyword.starts) {
             return keyword.verdict;
         }
     }
@@ -99,7 +99,8 @@ pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
 
 /// `METHOD target PROTOCOL/version`: the version tells HTTP, SIP, RTSP and SSDP apart.
 fn request_line(data: &[u8]) -> Option<Verdict> {
-    let method = METHODS.iter().find(|method| data.starts_with(method))?;
+    let begins = |method: &&&[u8]| data.first() == method.first() && data.starts_with(method);
+    let method = METHODS.iter().find(begins)?;
     let line = first_line(data);
     let rest = line.get(method.len()..)?;
     if contains(rest, b" SIP/2.0") || rest.starts_with(b"sip:") || rest.starts_with(b"sips:") {
@@ -132,11 +133,12 @@ fn greeting(data: &[u8], ports: Ports) -> Option<Verdict> {
             Verdict::Unknown
         });
     }
-    let line = first_line(data);
-    if line.starts_with(b":") && (contains(line, b" NOTICE ") || contains(line, b" 001 ")) {
-        return Some(Verdict::server(Protocol::Irc));
+    if !data.starts_with(b":") {
+        return None;
     }
-    None
+    let line = first_line(data);
+    let is_irc = contains(line, b" NOTICE ") || contains(line, b" 001 ");
+    is_irc.then_some(Verdict::server(Protocol::Irc))
 }
 
 /// `USER` opens FTP, POP3 and IRC; its arguments or the port tell. IMAP clients number commands.
@@ -152,6 +154,9 @@ fn login(data: &[u8], ports: Ports) -> Option<Verdict> {
     }
     if starts_with_any_case(data, b"CAPA\r\n") || starts_with_any_case(data, b"STLS\r\n") {
         return Some(Verdict::client(Protocol::Pop3));
+    }
+    if !data.first().is_some_and(u8::is_ascii_alphanumeric) {
+        return None;
     }
     let line = first_line(data);
     let mut words = line.splitn(3, |&b| b == b' ');

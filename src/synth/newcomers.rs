@@ -98,7 +98,7 @@ fn arrive(scene: &mut Scene, after: Duration, host: &Station) {
     find_router(scene, after + Duration::from_secs(8), host);
 }
 
-/// Tries one administration service on each of `count` hosts; half of the tries fail.
+/// Tries one administration service on each of `count` hosts; five of eight tries fail.
 fn try_doors(scene: &mut Scene, after: Duration, intruder: Station, count: u8) {
     find_router(scene, after, &intruder);
     let mut after = after + Duration::from_secs(1);
@@ -107,7 +107,7 @@ fn try_doors(scene: &mut Scene, after: Duration, intruder: Station, count: u8) {
         let port = ADMIN_PORTS.get(usize::from(number % 4)).copied().unwrap_or(445);
         let mut call = scene.call(after, intruder, routed(6, 30 + number), port);
         call.fate = match number % 8 {
-            0 | 3 => Fate::Refused,
+            0 | 3 | 7 => Fate::Refused,
             1 | 6 => Fate::Unanswered { syns: 3 },
             _ => Fate::Accepted,
         };

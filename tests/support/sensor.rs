@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::os::unix::net::UnixDatagram;
 use std::path::{Path, PathBuf};
 use std::process::{Child, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -18,7 +19,7 @@ pub(crate) const LISTEN: &str = "127.0.0.1:9477";
 pub(crate) struct Sensor {
     child: Child,
     folder: tempfile::TempDir,
-    notified: UnixDatagram,
+    heard: Receiver<String>,
     ask: Vec<String>,
 }
 
@@ -28,7 +29,17 @@ impl Sensor {
         let folder = tempfile::tempdir().unwrap();
         let socket = folder.path().join("notify");
         let notified = UnixDatagram::bind(&socket).unwrap();
-        notified.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        // Somebody always listens, as systemd does; the thread ends with the test.
+        let (told, heard) = channel();
+        std::thread::spawn(move || {
+            let mut buffer = [0; 4096];
+            while let Ok(length) = notified.recv(&mut buffer) {
+                let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+                if told.send(message).is_err() {
+                    return;
+                }
+            }
+        });
         let config = folder.path().join("wormwatch.toml");
         std::fs::write(&config, configuration(folder.path())).unwrap();
         let child = lab
@@ -40,25 +51,21 @@ impl Sensor {
             .stdout(Stdio::null())
             .spawn()
             .unwrap();
-        let started = Self { child, folder, notified, ask: lab.prefix("sw") };
+        let started = Self { child, folder, heard, ask: lab.prefix("sw") };
         started.hear("READY=1");
         started
     }
 
     /// Waits for a message to systemd that holds `word`.
     pub(crate) fn hear(&self, word: &str) -> String {
-        let deadline = Instant::now() + Duration::from_secs(30);
-        let mut heard = String::new();
-        let mut buffer = [0; 4096];
-        while Instant::now() < deadline {
-            let Ok(length) = self.notified.recv(&mut buffer) else { break };
-            let message = String::from_utf8_lossy(&buffer[..length]).into_owned();
+        let mut others = String::new();
+        while let Ok(message) = self.heard.recv_timeout(Duration::from_secs(30)) {
             if message.contains(word) {
                 return message;
             }
-            heard.push_str(&message);
+            others.push_str(&message);
         }
-        panic!("the daemon never said {word}, only: {heard}");
+        panic!("the daemon never said {word}, only: {others}");
     }
 
     /// A page, if it is there.
@@ -105,6 +112,20 @@ impl Sensor {
     /// What it was started with.
     pub(crate) fn configuration(&self) -> String {
         configuration(self.folder.path())
+    }
+
+    /// The permitted capabilities of each of its threads, as bits.
+    pub(crate) fn capabilities(&self) -> Vec<u64> {
+        let threads = std::fs::read_dir(format!("/proc/{}/task", self.child.id())).unwrap();
+        let sets: Vec<_> = threads
+            .map(|thread| std::fs::read_to_string(thread.unwrap().path().join("status")).unwrap())
+            .map(|status| {
+                let line = status.lines().find_map(|line| line.strip_prefix("CapPrm:\t"));
+                u64::from_str_radix(line.unwrap(), 16).unwrap()
+            })
+            .collect();
+        assert!(sets.len() > 1, "the daemon has threads");
+        sets
     }
 
     /// Sends a signal.
