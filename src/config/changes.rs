@@ -12,12 +12,12 @@ const FIXED: [&str; 1] = ["alerts.file"];
 impl Config {
     /// Whether the setting of this dotted name takes effect while the daemon runs.
     pub fn is_live(setting: &str) -> bool {
-        let is_in = |section: &&str| {
+        let is_in = |section: &str| {
             setting
                 .strip_prefix(section)
                 .is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        LIVE.iter().any(|section| is_in(&section)) && !FIXED.contains(&setting)
+        LIVE.iter().any(|section| is_in(section)) && !FIXED.contains(&setting)
     }
 
     /// The dotted names of all settings that differ between the two.
