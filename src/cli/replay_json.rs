@@ -1,4 +1,4 @@
-//! `replay --json`: one document whose names only ever gain neighbours (DESIGN.md section 7).
+//! `replay --json`: one document whose names only ever gain neighbours.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;

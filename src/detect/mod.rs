@@ -76,7 +76,7 @@ pub struct Evidence {
     pub ts: Timestamp,
     /// About whom.
     pub host: IpAddr,
-    /// The detector's id, as in DESIGN.md section 4.
+    /// The detector's id, as in `docs/detectors.md`.
     pub detector: &'static str,
     /// What it is independent of.
     pub family: Family,
@@ -103,7 +103,7 @@ pub struct Evidence {
 
 /// A detector: turns events into evidence.
 pub trait Detector: Send {
-    /// The id, as in DESIGN.md section 4.
+    /// The id, as in `docs/detectors.md`.
     fn id(&self) -> &'static str;
 
     /// Looks at one event. `inventory` does not contain the event yet.

@@ -1,4 +1,4 @@
-//! The truth beside a capture: `NAME.truth.toml`, DESIGN.md section 8.
+//! The truth beside a capture: `NAME.truth.toml`.
 
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
