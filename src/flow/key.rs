@@ -4,7 +4,6 @@
 use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use crate::decode::{Body, Packet, TransportHeader};
 use crate::event::Uid;
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
@@ -152,21 +151,6 @@ impl End {
             Self::High => Self::Low,
         }
     }
-}
-
-/// The pair of addresses by which a packet finds its shard: its own, but for an ICMP error those
-/// of the packet that it quotes, so that it meets the connection that it is about. `None` for ARP,
-/// which belongs to no connection.
-pub fn shard_pair(packet: &Packet<'_>) -> Option<(IpAddr, IpAddr)> {
-    let Body::Ip(ip) = &packet.body else { return None };
-    let (a, b) = match &ip.transport {
-        TransportHeader::Icmp(message) => match message.quoted {
-            Some(quoted) => (quoted.src, quoted.dst),
-            None => (ip.src, ip.dst),
-        },
-        _ => (ip.src, ip.dst),
-    };
-    Some(if a <= b { (a, b) } else { (b, a) })
 }
 
 fn words(addr: IpAddr) -> [u64; 2] {

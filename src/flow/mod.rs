@@ -32,5 +32,4 @@ mod stories;
 mod testkit;
 
 pub use config::FlowConfig;
-pub use key::shard_pair;
 pub use table::{FlowStats, FlowTable, KnownServices};
