@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::{Arp, Body, Conn, Contact, Conversation, Event, Icmp, Weird, community_id};
+use super::{Arp, Body, Conn, Contact, Conversation, Event, Icmp, Record, Weird, community_id};
 use crate::net::Transport;
 use crate::time::Timestamp;
 
@@ -22,12 +22,13 @@ pub struct Line<'a> {
 impl Event {
     /// The kind of log that it belongs to, by Zeek's name where Zeek has one.
     pub const fn kind(&self) -> &'static str {
-        match self.body {
+        match &self.body {
             Body::Contact(_) => "contact",
             Body::Conn(_) => "conn",
             Body::Arp(_) => "arp",
             Body::Icmp(_) => "icmp",
             Body::Weird(_) => "weird",
+            Body::Record(record) => record.kind(),
         }
     }
 }
@@ -51,6 +52,7 @@ impl Serialize for Line<'_> {
             Body::Arp(arp) => fields_of_arp(&mut map, arp)?,
             Body::Icmp(icmp) => fields_of_icmp(&mut map, icmp)?,
             Body::Weird(weird) => fields_of_weird(&mut map, weird)?,
+            Body::Record(record) => flat(&mut map, record)?,
         }
         map.end()
     }
@@ -170,6 +172,15 @@ fn fields_of_weird<M: SerializeMap>(map: &mut M, weird: &Weird) -> Result<(), M:
     map.serialize_entry("name", weird.name)?;
     optional(map, "src", weird.src)?;
     optional(map, "dst", weird.dst)
+}
+
+/// Writes the fields of a record beside those that are there.
+fn flat<M: SerializeMap>(map: &mut M, record: &Record) -> Result<(), M::Error> {
+    // A record is a handful of scalars and lists: by way of a value costs an allocation or two, and
+    // happens only where somebody reads events as JSON.
+    let value = serde_json::to_value(record).map_err(serde::ser::Error::custom)?;
+    let serde_json::Value::Object(fields) = value else { return Ok(()) };
+    fields.iter().try_for_each(|(name, value)| map.serialize_entry(name, value))
 }
 
 fn optional<M: SerializeMap, T: Serialize>(

@@ -5,10 +5,12 @@
 
 mod community_id;
 mod json;
+mod record;
 mod uid;
 
 pub use community_id::community_id;
 pub use json::Line;
+pub use record::*;
 
 use std::net::IpAddr;
 use std::time::Duration;
@@ -78,6 +80,8 @@ pub enum Body {
     Icmp(Icmp),
     /// Traffic that breaks its protocol's rules.
     Weird(Weird),
+    /// Something was done inside a protocol.
+    Record(Box<Record>),
 }
 
 /// How a connection attempt ended, as far as the transport tells.

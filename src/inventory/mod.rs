@@ -115,7 +115,7 @@ impl Inventory {
                 self.change(event.ts, arp.sender, |host| host.claim(event.ts, arp.sender_mac));
             }
             Body::Icmp(icmp) => self.change(event.ts, icmp.src, |_| ()),
-            Body::Weird(_) => {}
+            Body::Weird(_) | Body::Record(_) => {}
         }
     }
 

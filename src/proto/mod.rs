@@ -6,6 +6,7 @@
 mod bytes;
 mod databases;
 mod datagrams;
+mod dissect;
 mod industrial;
 mod recognise;
 mod sniffer;
@@ -13,6 +14,7 @@ mod text;
 mod tls;
 mod windows;
 
+pub use dissect::{Dissector, Expected, Findings, dissector};
 pub use recognise::{Ports, Verdict, recognise_datagram, recognise_stream};
 pub use sniffer::Sniffer;
 

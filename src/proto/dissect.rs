@@ -1,0 +1,78 @@
+//! What reads a conversation once its protocol is known, and says what was done in it.
+//!
+//! A dissector gets both directions as they arrive, in order within each, and keeps only what the
+//! next message cannot be understood without. What it cannot follow it leaves: a wrong guess about
+//! an administration protocol costs more than a missing record.
+
+use super::{Protocol, Role};
+use crate::event::Record;
+use crate::net::{Endpoint, Transport};
+use crate::time::Timestamp;
+
+/// Reads one connection of one protocol.
+///
+/// Everything it is given was chosen by somebody else: lengths lie, messages begin in the middle,
+/// bytes are missing. No input may make it panic, keep more than a few tens of KiB, or take more
+/// than linear time.
+pub trait Dissector: std::fmt::Debug + Send {
+    /// Takes the next bytes that `sender` sent: of a stream any piece, in order and each once; of
+    /// datagrams one whole.
+    fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings);
+
+    /// `bytes` of the stream that `sender` sent are missing here: lost, or cut off by the snap
+    /// length.
+    fn on_gap(&mut self, sender: Role, bytes: u64);
+
+    /// The connection is over: what was asked and not answered is told as that.
+    fn on_end(&mut self, at: Timestamp, out: &mut Findings) {
+        let _ = (at, out);
+    }
+
+    /// Whether bytes of `sender` can still tell something. Where neither direction's can, the
+    /// dissector is done, and the stream is not put in order for it any more.
+    fn wants(&self, sender: Role) -> bool {
+        let _ = sender;
+        true
+    }
+
+    /// Bytes held, the dissector's own size included.
+    fn bytes(&self) -> usize;
+}
+
+/// What a dissector says.
+#[derive(Debug, Default)]
+pub struct Findings {
+    /// What was done, in order.
+    pub records: Vec<Record>,
+    /// Connections that were agreed upon and will carry something of this one.
+    pub expected: Vec<Expected>,
+    /// The protocol that follows on the same connection (STARTTLS, CONNECT, an upgrade).
+    pub becomes: Option<Protocol>,
+}
+
+impl Findings {
+    /// Adds a record.
+    pub fn say(&mut self, record: impl Into<Record>) {
+        self.records.push(record.into());
+    }
+}
+
+/// A connection that was announced in another one.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expected {
+    /// The transport protocol.
+    pub transport: Transport,
+    /// Where it goes to.
+    pub server: Endpoint,
+    /// What it will speak.
+    pub protocol: Protocol,
+    /// The name of the file that it carries, where it carries one.
+    pub file: Option<String>,
+}
+
+/// What reads `protocol`, if anything does.
+pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
+    // One line a protocol; those that only get a name have none.
+    let _ = protocol;
+    None
+}
