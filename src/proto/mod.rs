@@ -7,6 +7,7 @@ mod bytes;
 mod databases;
 mod datagrams;
 mod dissect;
+pub mod file;
 mod industrial;
 mod recognise;
 mod sniffer;
@@ -25,6 +26,16 @@ pub enum Role {
     Client,
     /// Was called, sends replies and banners.
     Server,
+}
+
+impl Role {
+    /// The other end.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
 }
 
 macro_rules! protocols {
