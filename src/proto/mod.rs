@@ -4,12 +4,16 @@
 //! no handshake to go by. So content decides, and a port at most confirms what content leaves open.
 
 mod bytes;
+mod cursor;
 mod databases;
 mod datagrams;
 mod dissect;
+mod framing;
 mod industrial;
 mod recognise;
+mod render;
 mod sniffer;
+mod ssh;
 mod text;
 mod tls;
 mod windows;

@@ -37,4 +37,10 @@ macro_rules! records {
 records! {
     /// Somebody tried to log in, whatever the protocol.
     login::Login = "login",
+    /// A secure shell connection.
+    ssh::Ssh = "ssh",
+    /// What a secure shell session was used for.
+    ssh_session::SshSession = "ssh_session",
+    /// A TLS handshake.
+    ssl::Ssl = "ssl",
 }
