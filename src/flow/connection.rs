@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::key::{End, FlowKey, Orientation};
+use super::reading::Reading;
 use super::store::Queue;
 use super::tcp::Tcp;
 use crate::decode::Tunnel;
@@ -59,8 +60,18 @@ pub(super) enum Detail {
     Syn(u32),
     /// TCP.
     Tcp(Box<Tcp>),
-    /// Anything else: payload bytes of client and server.
-    Datagrams { client: u64, server: u64 },
+    /// Anything else.
+    Datagrams(Datagrams),
+}
+
+/// What is particular to datagrams.
+#[derive(Debug, Default)]
+pub(super) struct Datagrams {
+    /// Payload bytes of client and server.
+    pub(super) client: u64,
+    pub(super) server: u64,
+    /// What reads them, where their protocol is known and has somebody who does.
+    pub(super) reading: Option<Box<Reading>>,
 }
 
 /// Yes-or-no facts.
@@ -128,8 +139,8 @@ impl Connection {
         match &mut self.detail {
             Detail::Syn(_) => {}
             Detail::Tcp(tcp) => tcp.flip(),
-            Detail::Datagrams { client, server } => {
-                std::mem::swap(client, server);
+            Detail::Datagrams(datagrams) => {
+                std::mem::swap(&mut datagrams.client, &mut datagrams.server);
                 self.facts.server_first = !self.facts.server_first;
             }
         }
@@ -168,7 +179,7 @@ impl Connection {
         let own = own ^ self.queued.as_nanos() as u64 ^ u64::from(self.facts.over);
         match &self.detail {
             Detail::Tcp(tcp) => own ^ tcp.touch(),
-            Detail::Syn(_) | Detail::Datagrams { .. } => own,
+            Detail::Syn(_) | Detail::Datagrams(_) => own,
         }
     }
 
@@ -177,7 +188,10 @@ impl Connection {
         ENTRY_BYTES
             + match &self.detail {
                 Detail::Tcp(tcp) => size_of::<Tcp>() + tcp.heap_bytes(),
-                Detail::Syn(_) | Detail::Datagrams { .. } => 0,
+                Detail::Datagrams(datagrams) => {
+                    datagrams.reading.as_ref().map_or(0, |reading| reading.bytes())
+                }
+                Detail::Syn(_) => 0,
             }
     }
 }

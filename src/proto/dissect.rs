@@ -23,13 +23,20 @@ pub trait Dissector: std::fmt::Debug + Send {
     /// length.
     fn on_gap(&mut self, sender: Role, bytes: u64);
 
-    /// The connection is over: what was asked and not answered is told as that.
+    /// The connection was announced by another one, which named the file that it carries.
+    fn on_announced(&mut self, file: &str) {
+        let _ = file;
+    }
+
+    /// The connection is over, or goes on as another protocol: what was asked and not answered is
+    /// told as that.
     fn on_end(&mut self, at: Timestamp, out: &mut Findings) {
         let _ = (at, out);
     }
 
     /// Whether bytes of `sender` can still tell something. Where neither direction's can, the
-    /// dissector is done, and the stream is not put in order for it any more.
+    /// dissector is dropped, and the stream is not put in order any more. Bytes of a direction that
+    /// is not wanted are told as a gap.
     fn wants(&self, sender: Role) -> bool {
         let _ = sender;
         true

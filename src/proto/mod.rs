@@ -8,6 +8,7 @@ mod cursor;
 mod databases;
 mod datagrams;
 mod dissect;
+pub mod file;
 mod framing;
 mod industrial;
 mod recognise;
@@ -29,6 +30,16 @@ pub enum Role {
     Client,
     /// Was called, sends replies and banners.
     Server,
+}
+
+impl Role {
+    /// The other end.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
 }
 
 macro_rules! protocols {

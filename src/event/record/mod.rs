@@ -35,6 +35,8 @@ macro_rules! records {
 }
 
 records! {
+    /// A file crossed.
+    files::Files = "files",
     /// Somebody tried to log in, whatever the protocol.
     login::Login = "login",
     /// A secure shell connection.
