@@ -46,10 +46,6 @@ impl<'a> Cursor<'a> {
         self.array().map(|[a, b, c]| u32::from_be_bytes([0, a, b, c]))
     }
 
-    pub(super) fn be32(&mut self) -> Option<u32> {
-        self.array().map(u32::from_be_bytes)
-    }
-
     pub(super) fn le16(&mut self) -> Option<u16> {
         self.array().map(u16::from_le_bytes)
     }
@@ -86,7 +82,7 @@ mod tests {
         assert_eq!(cursor.be24(), Some(3));
         assert_eq!(cursor.le16(), Some(4));
         assert_eq!(cursor.until_zero(), Some(&b"ab"[..]));
-        assert_eq!(cursor.be32(), None);
+        assert_eq!(cursor.le32(), None);
         assert_eq!(cursor.rest(), [9]);
         assert_eq!(cursor.until_zero(), None);
         assert_eq!(cursor.take_most(7), [9]);

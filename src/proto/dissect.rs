@@ -5,7 +5,7 @@
 //! an administration protocol costs more than a missing record.
 
 use super::{Protocol, Role};
-use crate::event::Record;
+use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
 
@@ -15,6 +15,11 @@ use crate::time::Timestamp;
 /// bytes are missing. No input may make it panic, keep more than a few tens of KiB, or take more
 /// than linear time.
 pub trait Dissector: std::fmt::Debug + Send {
+    /// Is told which connection it reads, before anything else.
+    fn on_start(&mut self, talk: &Conversation) {
+        let _ = talk;
+    }
+
     /// Takes the next bytes that `sender` sent: of a stream any piece, in order and each once; of
     /// datagrams one whole.
     fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings);
@@ -81,8 +86,23 @@ pub struct Expected {
 pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
     // One line a protocol; those that only get a name have none.
     Some(match protocol {
+        Protocol::Ftp => Box::new(super::ftp::Dissection::new()),
+        Protocol::FtpData => Box::new(super::ftp::DataDissection::default()),
+        Protocol::Imap => Box::new(super::mailbox::Dissection::imap()),
+        Protocol::Mongodb => Box::new(super::mongodb::Dissection::new()),
+        Protocol::Mqtt => Box::new(super::mqtt::Dissection::new()),
+        Protocol::Mysql => Box::new(super::mysql::Dissection::new()),
+        Protocol::Pop3 => Box::new(super::mailbox::Dissection::pop3()),
+        Protocol::Postgresql => Box::new(super::postgresql::Dissection::new()),
+        Protocol::Redis => Box::new(super::redis::Dissection::new()),
+        Protocol::Rfb => Box::new(super::vnc::Dissection::new()),
+        Protocol::Smtp => Box::new(super::smtp::Dissection::new()),
+        Protocol::Snmp => Box::new(super::snmp::Dissection::new()),
         Protocol::Ssh => Box::new(super::ssh::Dissection::new()),
         Protocol::Ssl => Box::new(super::tls::Dissection::new()),
+        Protocol::Tds => Box::new(super::tds::Dissection::new()),
+        Protocol::Telnet => Box::new(super::telnet::Dissection::new()),
+        Protocol::Tftp => Box::new(super::tftp::Dissection::new()),
         _ => return None,
     })
 }

@@ -3,6 +3,7 @@
 //! Ports lie: worms move services, tunnels borrow 443, and a capture that starts in the middle has
 //! no handshake to go by. So content decides, and a port at most confirms what content leaves open.
 
+mod budget;
 mod bytes;
 mod cursor;
 mod databases;
@@ -10,13 +11,27 @@ mod datagrams;
 mod dissect;
 pub mod file;
 mod framing;
+mod ftp;
 mod industrial;
+mod mailbox;
+mod mongodb;
+mod mqtt;
+mod mysql;
+mod postgresql;
 mod recognise;
+mod redis;
 mod render;
+mod sasl;
+mod smtp;
 mod sniffer;
+mod snmp;
 mod ssh;
+mod tds;
+mod telnet;
 mod text;
+mod tftp;
 mod tls;
+mod vnc;
 mod windows;
 
 pub use dissect::{Dissector, Expected, Findings, dissector};
@@ -83,6 +98,8 @@ protocols! {
     Enip = "enip",
     /// FTP control connection.
     Ftp = "ftp",
+    /// FTP data connection.
+    FtpData = "ftp-data",
     /// Gnutella.
     Gnutella = "gnutella",
     /// HTTP/1 and the HTTP/2 preface.

@@ -39,10 +39,38 @@ records! {
     files::Files = "files",
     /// Somebody tried to log in, whatever the protocol.
     login::Login = "login",
+    /// A command of FTP.
+    ftp::Ftp = "ftp",
+    /// A command to MongoDB.
+    mongodb::Mongodb = "mongodb",
+    /// A client at a broker.
+    mqtt_connect::MqttConnect = "mqtt_connect",
+    /// A message at a broker.
+    mqtt_publish::MqttPublish = "mqtt_publish",
+    /// What a client of a broker wants to hear.
+    mqtt_subscribe::MqttSubscribe = "mqtt_subscribe",
+    /// A command to MySQL.
+    mysql::Mysql = "mysql",
+    /// A request to PostgreSQL.
+    postgresql::Postgresql = "postgresql",
+    /// A command to Redis.
+    redis::Redis = "redis",
+    /// A shared screen.
+    rfb::Rfb = "rfb",
+    /// A mail.
+    smtp::Smtp = "smtp",
+    /// A conversation with a management agent.
+    snmp::Snmp = "snmp",
     /// A secure shell connection.
     ssh::Ssh = "ssh",
     /// What a secure shell session was used for.
     ssh_session::SshSession = "ssh_session",
     /// A TLS handshake.
     ssl::Ssl = "ssl",
+    /// A request to Microsoft SQL Server.
+    tds::Tds = "tds",
+    /// A login over a terminal connection, or a line that was typed.
+    telnet::Telnet = "telnet",
+    /// A file that was asked for over TFTP.
+    tftp::Tftp = "tftp",
 }

@@ -87,8 +87,8 @@ impl Dissector for Dissection {
     fn on_data(&mut self, at: Timestamp, sender: Role, mut data: &[u8], out: &mut Findings) {
         let Self { client, server, talk } = self;
         let half = match sender {
-            Role::Client => client,
-            Role::Server => server,
+            Role::Client => &mut *client,
+            Role::Server => &mut *server,
         };
         while !data.is_empty() {
             match half.stage {
@@ -99,6 +99,9 @@ impl Dissector for Dissection {
             }
         }
         talk.tell(out);
+        if client.stage == Stage::Lost && server.stage == Stage::Lost {
+            talk.tell_record(out);
+        }
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
@@ -129,12 +132,9 @@ impl Dissector for Dissection {
         }
     }
 
-    fn wants(&self, sender: Role) -> bool {
-        let half = match sender {
-            Role::Client => &self.client,
-            Role::Server => &self.server,
-        };
-        half.stage != Stage::Lost && !self.talk.is_session_said
+    fn wants(&self, _: Role) -> bool {
+        let is_lost = self.client.stage == Stage::Lost && self.server.stage == Stage::Lost;
+        !self.talk.is_session_said && !(is_lost && self.talk.is_record_said)
     }
 
     fn bytes(&self) -> usize {

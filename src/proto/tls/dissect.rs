@@ -189,8 +189,11 @@ impl Dissector for Dissection {
             match half.records.next(&mut data) {
                 Some(Piece::Start(kind)) => self.start(sender, kind, out),
                 Some(Piece::Content(kind, content)) => self.content(sender, kind, content),
-                None => return,
+                None => break,
             }
+        }
+        if self.client.records.is_lost() && self.server.records.is_lost() {
+            self.talk.tell(out);
         }
     }
 
@@ -205,12 +208,9 @@ impl Dissector for Dissection {
         self.talk.tell(out);
     }
 
-    fn wants(&self, sender: Role) -> bool {
-        let half = match sender {
-            Role::Client => &self.client,
-            Role::Server => &self.server,
-        };
-        !self.talk.is_said && !half.records.is_lost()
+    fn wants(&self, _: Role) -> bool {
+        let is_lost = self.client.records.is_lost() && self.server.records.is_lost();
+        !self.talk.is_said && !(is_lost && !self.talk.has_begun)
     }
 
     fn bytes(&self) -> usize {
