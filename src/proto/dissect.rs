@@ -5,7 +5,7 @@
 //! an administration protocol costs more than a missing record.
 
 use super::{Protocol, Role};
-use crate::event::Record;
+use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
 
@@ -15,6 +15,11 @@ use crate::time::Timestamp;
 /// bytes are missing. No input may make it panic, keep more than a few tens of KiB, or take more
 /// than linear time.
 pub trait Dissector: std::fmt::Debug + Send {
+    /// Is told which connection it reads, before anything else.
+    fn on_start(&mut self, talk: &Conversation) {
+        let _ = talk;
+    }
+
     /// Takes the next bytes that `sender` sent: of a stream any piece, in order and each once; of
     /// datagrams one whole.
     fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings);

@@ -220,7 +220,8 @@ pub fn mime_type(head: &[u8]) -> Option<&'static str> {
 
 /// Whether it reads as text: no control characters, and UTF-8 up to where the head ends.
 fn is_text(head: &[u8]) -> bool {
-    let is_printable = |&b: &u8| b >= 0x20 && b != 0x7f || matches!(b, b'\t' | b'\n' | b'\r' | 0x1b);
+    let is_printable =
+        |&b: &u8| b >= 0x20 && b != 0x7f || matches!(b, b'\t' | b'\n' | b'\r' | 0x1b);
     let is_utf8 = match std::str::from_utf8(head) {
         Ok(_) => true,
         Err(error) => error.error_len().is_none(),
