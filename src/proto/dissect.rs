@@ -4,7 +4,7 @@
 //! next message cannot be understood without. What it cannot follow it leaves: a wrong guess about
 //! an administration protocol costs more than a missing record.
 
-use super::{Protocol, Role};
+use super::{Protocol, Role, kerberos};
 use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
@@ -85,6 +85,9 @@ pub struct Expected {
 /// What reads `protocol`, if anything does.
 pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
     // One line a protocol; those that only get a name have none.
-    let _ = protocol;
-    None
+    let reads: Box<dyn Dissector> = match protocol {
+        Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
+        _ => return None,
+    };
+    Some(reads)
 }

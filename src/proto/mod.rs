@@ -3,12 +3,18 @@
 //! Ports lie: worms move services, tunnels borrow 443, and a capture that starts in the middle has
 //! no handshake to go by. So content decides, and a port at most confirms what content leaves open.
 
+mod ber;
 mod bytes;
 mod databases;
 mod datagrams;
 mod dissect;
 pub mod file;
+mod framing;
+mod gss;
 mod industrial;
+mod kerberos;
+mod ntlm;
+mod recent;
 mod recognise;
 mod sniffer;
 mod text;
