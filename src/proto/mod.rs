@@ -11,6 +11,7 @@ mod dissect;
 pub mod file;
 mod framing;
 mod gss;
+mod http;
 mod industrial;
 mod kerberos;
 mod ntlm;
@@ -19,6 +20,7 @@ mod recognise;
 mod sniffer;
 mod text;
 mod tls;
+mod unwrapped;
 mod windows;
 
 pub use dissect::{Dissector, Expected, Findings, dissector};

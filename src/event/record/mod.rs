@@ -41,6 +41,8 @@ records! {
     dce_rpc::DceRpc = "dce_rpc",
     /// A file crossed.
     files::Files = "files",
+    /// Something was asked of a web server.
+    http::Http = "http",
     /// A ticket was asked for or presented.
     kerberos::Kerberos = "kerberos",
     /// A directory operation other than a search.
@@ -59,6 +61,8 @@ records! {
     smb_files::SmbFiles = "smb_files",
     /// A client connected to a share.
     smb_mapping::SmbMapping = "smb_mapping",
+    /// A host was managed over WS-Management.
+    winrm::Winrm = "winrm",
 }
 
 pub use smb_cmd::SmbTransaction;
