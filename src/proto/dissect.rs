@@ -4,7 +4,7 @@
 //! next message cannot be understood without. What it cannot follow it leaves: a wrong guess about
 //! an administration protocol costs more than a missing record.
 
-use super::{Protocol, Role, http, kerberos};
+use super::{Protocol, Role, dns, http, kerberos};
 use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
@@ -86,6 +86,7 @@ pub struct Expected {
 pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
     // One line a protocol; those that only get a name have none.
     let reads: Box<dyn Dissector> = match protocol {
+        Protocol::Dns => Box::new(dns::Dns::default()),
         Protocol::Http => Box::new(http::Http::default()),
         Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
         _ => return None,

@@ -8,6 +8,7 @@ mod bytes;
 mod databases;
 mod datagrams;
 mod dissect;
+mod dns;
 pub mod file;
 mod framing;
 mod gss;

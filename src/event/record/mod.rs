@@ -39,6 +39,8 @@ macro_rules! records {
 records! {
     /// A remote procedure call.
     dce_rpc::DceRpc = "dce_rpc",
+    /// A name was asked for, or told.
+    dns::Dns = "dns",
     /// A file crossed.
     files::Files = "files",
     /// Something was asked of a web server.
