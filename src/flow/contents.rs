@@ -7,6 +7,7 @@ use super::reading::{Lens, Reading};
 use super::reassembly::Chunk;
 use super::tcp::Tcp;
 use crate::decode::TcpSegment;
+use crate::event::Conversation;
 use crate::proto::{Findings, Ports, Protocol, Role, Sniffer};
 
 /// The protocol that was recognised, and who sent what gave it away.
@@ -186,10 +187,14 @@ impl Tcp {
 
     /// Lets the reading go on to what came with this packet, now that it is settled who is the
     /// client, and to the end if this was the last one; returns what it has to say.
-    pub(super) fn read(&mut self, lens: Lens) -> Option<Findings> {
+    ///
+    /// `talk` says who that is if this packet gave the protocol away.
+    pub(super) fn read(&mut self, lens: Lens, talk: Option<Conversation>) -> Option<Findings> {
         let has_closed = self.has_closed();
         let Some(Content::Reading(reading)) = self.content.as_deref_mut() else { return None };
-        reading.open(lens);
+        if let Some(talk) = talk {
+            reading.open(lens, talk);
+        }
         if has_closed {
             reading.end(lens);
         }

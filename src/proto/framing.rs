@@ -88,6 +88,12 @@ impl Framer {
         self.is_lost = true;
     }
 
+    /// Takes the next bytes to be the start of a message, whatever came before.
+    pub(super) fn restart(&mut self) {
+        self.give_up();
+        self.is_lost = false;
+    }
+
     /// Whether the place in the stream is lost.
     pub(super) const fn is_lost(&self) -> bool {
         self.is_lost
@@ -292,7 +298,7 @@ mod tests {
                 framer.lose(piece.len() as u64);
                 prop_assert!(framer.heap_bytes() <= limit.max(256) + 256);
                 prop_assert!(lines.heap_bytes() <= 2 * limit + 16);
-                framer = Framer::new(limit);
+                framer.restart();
             }
         }
     }

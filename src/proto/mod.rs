@@ -3,21 +3,28 @@
 //! Ports lie: worms move services, tunnels borrow 443, and a capture that starts in the middle has
 //! no handshake to go by. So content decides, and a port at most confirms what content leaves open.
 
+mod ber;
 mod budget;
 mod bytes;
 mod cursor;
 mod databases;
 mod datagrams;
 mod dissect;
+mod dns;
 pub mod file;
 mod framing;
 mod ftp;
+mod gss;
+mod http;
 mod industrial;
+mod kerberos;
 mod mailbox;
 mod mongodb;
 mod mqtt;
 mod mysql;
+mod ntlm;
 mod postgresql;
+mod recent;
 mod recognise;
 mod redis;
 mod render;
@@ -31,6 +38,7 @@ mod telnet;
 mod text;
 mod tftp;
 mod tls;
+mod unwrapped;
 mod vnc;
 mod windows;
 
