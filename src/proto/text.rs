@@ -186,13 +186,25 @@ pub(super) fn adb(data: &[u8], _: Ports) -> Verdict {
     if is_open && complement { Verdict::either(Protocol::Adb) } else { Verdict::Unknown }
 }
 
-/// Telnet option negotiation (RFC 854): IAC, WILL to DONT, an option.
+/// Telnet option negotiation (RFC 854): IAC, WILL to DONT, an option. A server that negotiates nothing
+/// is told by its prompt, where Telnet lives.
 pub(super) fn telnet(data: &[u8], ports: Ports) -> Verdict {
     match (byte(data, 0), byte(data, 1), byte(data, 2)) {
         (Some(0xff), Some(0xfa..=0xfe), Some(0..=49 | 255)) => {
             Verdict::Is(Protocol::Telnet, ports.role_at(23))
         }
         (Some(0xff), None | Some(0xfa..=0xfe), None) => Verdict::NeedMore,
+        _ if [23, 2323].contains(&ports.sender) => {
+            let end = data.trim_ascii_end().to_ascii_lowercase();
+            let asks =
+                [&b"login:"[..], b"username:", b"password:"].iter().any(|word| end.ends_with(word));
+            match data.len() {
+                _ if asks => Verdict::server(Protocol::Telnet),
+                // A greeting may come before the prompt.
+                0..512 if data.is_ascii() => Verdict::NeedMore,
+                _ => Verdict::Unknown,
+            }
+        }
         _ => Verdict::Unknown,
     }
 }
@@ -253,6 +265,8 @@ mod tests {
         assert_eq!(seen(b"220 hello\r\n", 21, 40_000), Verdict::server(Protocol::Ftp));
         assert_eq!(seen(b"220 hello\r\n", 25, 40_000), Verdict::server(Protocol::Smtp));
         assert_eq!(seen(b"220 hello\r\n", 7, 40_000), Verdict::Unknown);
+        assert_eq!(seen(b"\r\ncam login: ", 23, 40_000), Verdict::server(Protocol::Telnet));
+        assert_eq!(seen(b"\r\ncam login: ", 7, 40_000), Verdict::Unknown);
         assert_eq!(seen(b"\x99\x98\x97\x96 not http", 40_000, 80), Verdict::Unknown);
     }
 

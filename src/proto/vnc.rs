@@ -33,8 +33,10 @@ enum Next {
     Version,
     /// The server: one type of security in four bytes (version 3.3).
     Type,
-    /// The server: a count and as many types; the client: the one that it chose.
+    /// The server: a count and as many types.
     Types,
+    /// The client: the type that it chose.
+    Choice,
     /// The server: a challenge of 16 bytes, or Apple's parameters.
     Challenge,
     AppleChallenge,
@@ -138,7 +140,7 @@ impl Next {
                 _ => Size::Need(4),
             },
             Self::Response(length) => Size::Is(u64::from(length)),
-            Self::Init => Size::Is(1),
+            Self::Choice | Self::Init => Size::Is(1),
             Self::Screen => match head.get(20..24).and_then(|length| length.first_chunk()) {
                 Some(length) => Size::Is(24 + u64::from(u32::from_be_bytes(*length))),
                 None => Size::Need(24),
@@ -171,10 +173,10 @@ impl Session {
                 (self.client, self.server) = match self.minor {
                     // The client says nothing before it knows what is wanted.
                     3 => (Next::Nothing, Next::Type),
-                    _ => (Next::Types, Next::Types),
+                    _ => (Next::Choice, Next::Types),
                 };
             }
-            Next::Types => {
+            Next::Choice => {
                 if let Some(&kind) = message.first() {
                     self.choose(kind);
                 }

@@ -22,16 +22,15 @@ impl Header {
     pub(super) fn on_line(&mut self, line: &[u8], mail: &mut Smtp) {
         // A line that begins with white space continues the field (RFC 5322 section 2.2.3).
         let continues = matches!(line.first(), Some(b' ' | b'\t')) && !self.field.is_empty();
-        let line = if continues {
-            self.field.push(b' ');
-            line.trim_ascii_start()
+        let (gap, line) = if continues {
+            (&b" "[..], line.trim_ascii_start())
         } else {
             self.finish(mail);
             // A dot at the start was doubled for the way (RFC 5321 section 4.5.2).
-            line.strip_prefix(b".").unwrap_or(line)
+            (&[][..], line.strip_prefix(b".").unwrap_or(line))
         };
         let room = MAX_FIELD.saturating_sub(self.field.len());
-        self.field.extend(line.iter().take(room));
+        self.field.extend(gap.iter().chain(line).take(room));
     }
 
     /// No line continues the field that is being read.
