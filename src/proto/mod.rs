@@ -75,6 +75,9 @@ macro_rules! protocols {
         }
 
         impl Protocol {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
             /// The name, as it stands in the `service` field.
             pub const fn as_str(self) -> &'static str {
                 match self {

@@ -108,15 +108,12 @@ impl<'m> Reader<'m> {
 }
 
 /// The name at `at`, in lower case, and where what follows it begins. Pointers only lead back, so
-/// that none leads round.
+/// that none leads round; at one that leads on, the name ends.
 fn name(message: &[u8], at: usize) -> Option<(String, usize)> {
     let (mut text, mut at, mut end) = (Vec::new(), at, None);
     for _ in 0..MAX_LABELS {
         match byte(message, at)? {
-            0 => {
-                let text = String::from_utf8_lossy(&text).to_ascii_lowercase();
-                return Some((text, end.unwrap_or(at + 1)));
-            }
+            0 => return Some((lower(&text), end.unwrap_or(at + 1))),
             length @ 1..=63 => {
                 if !text.is_empty() {
                     text.push(b'.');
@@ -130,16 +127,33 @@ fn name(message: &[u8], at: usize) -> Option<(String, usize)> {
             }
             0xc0..=0xff => {
                 let target = usize::from(be16(message, at)? & 0x3fff);
+                let end = *end.get_or_insert(at + 2);
                 if target >= at {
-                    return None;
+                    return Some((lower(&text), end));
                 }
-                end.get_or_insert(at + 2);
                 at = target;
             }
             _ => return None,
         }
     }
     None
+}
+
+fn lower(name: &[u8]) -> String {
+    printable(name).to_ascii_lowercase()
+}
+
+/// A name with control characters written as Zeek writes them.
+pub(super) fn printable(name: &[u8]) -> String {
+    let mut text = String::with_capacity(name.len());
+    for c in String::from_utf8_lossy(name).chars() {
+        if c.is_ascii_control() {
+            text.push_str(&format!("\\x{:02x}", c as u32));
+        } else {
+            text.push(c);
+        }
+    }
+    text
 }
 
 #[cfg(test)]
@@ -157,10 +171,16 @@ mod tests {
     #[test]
     fn pointers_that_lead_round_lead_nowhere() {
         assert_eq!(name(b"\x01a\xc0\0", 0), None);
-        assert_eq!(name(b"\xc0\x02\xc0\0", 2), None);
-        assert_eq!(name(b"\xc0\0", 0), None);
+        assert_eq!(name(b"\xc0\x02\xc0\0", 2), Some((String::new(), 4)));
+        assert_eq!(name(b"\x01a\xc0\x09", 0), Some(("a".to_owned(), 4)));
+        assert_eq!(name(b"\xc0\0", 0), Some((String::new(), 2)));
         assert_eq!(name(b"\x40a", 0), None);
         assert_eq!(name(b"", 0), None);
+    }
+
+    #[test]
+    fn control_characters_are_written_out() {
+        assert_eq!(printable(b"\x01A\x7f"), "\\x01A\\x7f");
     }
 
     #[test]

@@ -24,8 +24,8 @@ use crate::time::Timestamp;
 /// Queries that wait for their answers (Zeek's `max_pending_query_ids`).
 const MAX_PENDING: usize = 50;
 
-/// How long a query waits (Zeek's `dns_session_timeout`).
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a query waits: servers that ask others give up within it, and say so.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Bytes of a message over TCP that are read; a zone transfer goes on for longer.
 const MAX_MESSAGE: usize = 16 << 10;
@@ -135,7 +135,8 @@ impl Dns {
                 record.authoritative = header.flags & 0x400 != 0;
                 record.recursion_available = header.flags & 0x80 != 0;
                 record.rtt = asked.map(|asked| at.since(asked)).filter(|rtt| !rtt.is_zero());
-                if record.query.is_none() {
+                // An announcement may ask as well, about something else.
+                if record.query.is_none() || (asked.is_none() && header.questions > 1) {
                     record.query = Some(self.name(&resource.name));
                 }
             }

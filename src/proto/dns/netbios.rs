@@ -3,7 +3,8 @@
 
 use std::net::Ipv4Addr;
 
-use super::super::bytes::{byte, part, text};
+use super::super::bytes::{byte, part};
+use super::message::printable;
 
 /// Bytes of a name; the sixteenth is a suffix that says what it is for.
 const NAME: usize = 15;
@@ -23,7 +24,9 @@ pub(super) fn decode(encoded: &str) -> Option<String> {
 
 /// A name as it stands in a list of names, without padding and suffix.
 fn trimmed(name: &[u8]) -> String {
-    text(part(name, 0, NAME), NAME).trim_end().to_owned()
+    let name = part(name, 0, NAME);
+    let end = name.iter().rposition(|b| !matches!(b, b' ' | 0)).map_or(0, |last| last + 1);
+    printable(part(name, 0, end))
 }
 
 /// The first address of an address record: flags, then the address.

@@ -131,7 +131,7 @@ fn unanswered_queries_are_told_at_the_end_or_when_nobody_waits_any_more() {
     let mut talk = Talk::udp();
 
     talk.up(0, &message(1, QUERY, &[("a", 1)], &[]));
-    talk.up(10_001, &message(2, QUERY, &[("b", 1)], &[]));
+    talk.up(30_001, &message(2, QUERY, &[("b", 1)], &[]));
     assert_eq!(talk.records().len(), 1);
     talk.end();
 

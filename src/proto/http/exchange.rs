@@ -139,7 +139,7 @@ impl Exchange {
         self.answered = true;
         self.record.version = Some("0.9".to_owned());
         self.record.status_code = Some(0);
-        self.record.status_msg = Some(String::new());
+        self.record.status_msg = Some("<empty>".to_owned());
     }
 
     /// Takes content of the request.

@@ -128,7 +128,8 @@ impl<'h> Head<'h> {
             Some(version) => (rest.get(..last).unwrap_or_default().trim_ascii(), Some(version)),
             None => (rest, None),
         };
-        (!target.is_empty()).then_some(Request { method, target, version })
+        let is_request = !target.is_empty() || version.is_some();
+        is_request.then_some(Request { method, target, version })
     }
 
     /// Version, status and reason of a response.
