@@ -68,16 +68,35 @@ pub(super) enum Detail {
     Tcp(Box<Tcp>),
     /// Anything else.
     Datagrams(Datagrams),
+    /// Anything else, of a protocol that something reads.
+    ReadDatagrams(Box<(Datagrams, Reading)>),
 }
 
-/// What is particular to datagrams.
-#[derive(Debug, Default)]
+/// Payload bytes of client and server.
+#[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Datagrams {
-    /// Payload bytes of client and server.
     pub(super) client: u64,
     pub(super) server: u64,
-    /// What reads them, where their protocol is known and has somebody who does.
-    pub(super) reading: Option<Box<Reading>>,
+}
+
+impl Detail {
+    /// The payload bytes, unless it is TCP.
+    pub(super) fn datagrams_mut(&mut self) -> Option<&mut Datagrams> {
+        match self {
+            Self::Syn(_) | Self::Tcp(_) => None,
+            Self::Datagrams(datagrams) => Some(datagrams),
+            Self::ReadDatagrams(read) => Some(&mut read.0),
+        }
+    }
+
+    /// Lets something read the datagrams, or nothing.
+    pub(super) fn read_datagrams(&mut self, reading: Option<Reading>) {
+        let Some(datagrams) = self.datagrams_mut().copied() else { return };
+        *self = match reading {
+            Some(reading) => Self::ReadDatagrams(Box::new((datagrams, reading))),
+            None => Self::Datagrams(datagrams),
+        };
+    }
 }
 
 /// Yes-or-no facts.
@@ -200,8 +219,10 @@ impl Connection {
         match &mut self.detail {
             Detail::Syn(_) => {}
             Detail::Tcp(tcp) => tcp.flip(),
-            Detail::Datagrams(datagrams) => {
-                std::mem::swap(&mut datagrams.client, &mut datagrams.server);
+            detail @ (Detail::Datagrams(_) | Detail::ReadDatagrams(_)) => {
+                if let Some(bytes) = detail.datagrams_mut() {
+                    std::mem::swap(&mut bytes.client, &mut bytes.server);
+                }
                 self.facts.server_first = !self.facts.server_first;
             }
         }
@@ -246,10 +267,8 @@ impl Connection {
         ENTRY_BYTES
             + match &self.detail {
                 Detail::Tcp(tcp) => size_of::<Tcp>() + tcp.heap_bytes(),
-                Detail::Datagrams(datagrams) => {
-                    datagrams.reading.as_ref().map_or(0, |reading| reading.bytes())
-                }
-                Detail::Syn(_) => 0,
+                Detail::ReadDatagrams(read) => size_of::<Datagrams>() + read.1.bytes(),
+                Detail::Syn(_) | Detail::Datagrams(_) => 0,
             }
     }
 }

@@ -1,12 +1,13 @@
 //! What a connection carries: its bytes in order for the recognisers and then for what reads the
 //! protocol, and those that are missing.
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, State};
 use super::oddity::Oddity;
 use super::reading::{Lens, Reading};
 use super::reassembly::Chunk;
 use super::tcp::Tcp;
 use crate::decode::TcpSegment;
+use crate::event::Conversation;
 use crate::proto::{Findings, Ports, Protocol, Role, Sniffer};
 
 /// The protocol that was recognised, and who sent what gave it away.
@@ -176,8 +177,15 @@ impl Tcp {
             if side.stream.on_data(chunk, until, &mut deliver) {
                 oddities.note(Oddity::Retransmission);
             }
-            if let Some(Content::Reading(reading)) = content.as_deref_mut() {
-                reading.skip_to(sender, side.stream.next());
+            if let Some(Content::Reading(_)) = content.as_deref() {
+                if peer.state == State::Inactive {
+                    side.stream.give_up_if_stuck(i64::MAX, &mut |from, bytes| {
+                        feed(content, &mut found, lens, place, (from, bytes));
+                    });
+                }
+                if let Some(Content::Reading(reading)) = content.as_deref_mut() {
+                    reading.skip_to(sender, side.stream.next());
+                }
             }
         }
         self.stop_sniffing_if_done();
@@ -186,10 +194,14 @@ impl Tcp {
 
     /// Lets the reading go on to what came with this packet, now that it is settled who is the
     /// client, and to the end if this was the last one; returns what it has to say.
-    pub(super) fn read(&mut self, lens: Lens) -> Option<Findings> {
+    ///
+    /// `talk` says who that is if this packet gave the protocol away.
+    pub(super) fn read(&mut self, lens: Lens, talk: Option<Conversation>) -> Option<Findings> {
         let has_closed = self.has_closed();
         let Some(Content::Reading(reading)) = self.content.as_deref_mut() else { return None };
-        reading.open(lens);
+        if let Some(talk) = talk {
+            reading.open(lens, talk);
+        }
         if has_closed {
             reading.end(lens);
         }

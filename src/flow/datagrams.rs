@@ -66,10 +66,11 @@ impl FlowTable {
             let ports = Ports { sender: arrival.src.port, receiver: arrival.dst.port };
             if let Verdict::Is(protocol, _) = recognise_datagram(arrival.payload, ports) {
                 connection.service = Some(protocol);
-                if let Detail::Datagrams(datagrams) = &mut connection.detail {
-                    let dissector = (self.dissectors)(protocol);
-                    datagrams.reading = dissector.map(|it| Box::new(Reading::new(it)));
-                    self.bytes += datagrams.reading.as_ref().map_or(0, |it| it.bytes());
+                if let Some(dissector) = (self.dissectors)(protocol) {
+                    let before = connection.cost();
+                    let reading = Reading::new(dissector, connection.conversation());
+                    connection.detail.read_datagrams(Some(reading));
+                    self.bytes += connection.cost() - before;
                 }
             }
         }
@@ -103,18 +104,17 @@ impl FlowTable {
     ) -> Option<(Conversation, Findings)> {
         let lens = self.lens();
         let connection = self.store.get_mut(slot)?;
-        let Detail::Datagrams(datagrams) = &mut connection.detail else { return None };
-        let reading = datagrams.reading.as_mut()?;
-        let before = reading.bytes();
+        let before = connection.cost();
+        let Detail::ReadDatagrams(read) = &mut connection.detail else { return None };
+        let reading = &mut read.1;
         if reading.wants(sender) {
             reading.on_datagram(lens, sender, arrival.payload, arrival.payload_len);
         }
         let findings = reading.take_findings();
-        let after = if reading.is_done() { 0 } else { reading.bytes() };
         if reading.is_done() {
-            datagrams.reading = None;
+            connection.detail.read_datagrams(None);
         }
-        self.bytes = self.bytes + after - before;
+        self.bytes = self.bytes + connection.cost() - before;
         findings.map(|findings| (connection.conversation(), findings))
     }
 
@@ -240,7 +240,7 @@ fn count_datagram(
 ) {
     connection.count(sender, arrival.ip_len, arrival.payload_len > 0);
     connection.last = now;
-    if let Detail::Datagrams(datagrams) = &mut connection.detail {
+    if let Some(datagrams) = connection.detail.datagrams_mut() {
         match sender {
             Role::Client => datagrams.client += u64::from(arrival.payload_len),
             Role::Server => datagrams.server += u64::from(arrival.payload_len),

@@ -1,6 +1,7 @@
 //! A dissector at work on one connection: what it is given, in order and with its gaps, and what
 //! it says.
 
+use crate::event::Conversation;
 use crate::proto::{Dissector, Expected, Findings, Protocol, Role};
 use crate::time::Timestamp;
 
@@ -22,6 +23,8 @@ pub(super) struct Lens {
 #[derive(Debug)]
 pub(super) struct Reading {
     dissector: Box<dyn Dissector>,
+    /// Which connection, once it is settled who is the client.
+    talk: Option<Conversation>,
     client: Told,
     server: Told,
     /// What came in the packet that gave the protocol away, until it is settled who is the client.
@@ -47,25 +50,32 @@ struct Piece {
 
 impl Reading {
     /// A reading of a connection from its first byte on.
-    pub(super) fn new(dissector: Box<dyn Dissector>) -> Self {
-        let told = |sender| Told { next: 1, wanted: dissector.wants(sender) };
-        let (client, server) = (told(Role::Client), told(Role::Server));
-        let held = dissector.bytes();
-        Self { dissector, client, server, opening: None, held, out: Findings::default() }
+    pub(super) fn new(mut dissector: Box<dyn Dissector>, talk: Conversation) -> Self {
+        dissector.on_start(&talk);
+        Self { talk: Some(talk), opening: None, ..Self::unopened(dissector) }
     }
 
     /// A reading of a connection whose ends may still turn round: nothing is told before
     /// [`Reading::open`].
     pub(super) fn unopened(dissector: Box<dyn Dissector>) -> Self {
-        Self { opening: Some(Vec::new()), ..Self::new(dissector) }
+        let told = |sender| Told { next: 1, wanted: dissector.wants(sender) };
+        let (client, server) = (told(Role::Client), told(Role::Server));
+        let held = dissector.bytes();
+        let (opening, out) = (Some(Vec::new()), Findings::default());
+        Self { dissector, talk: None, client, server, opening, held, out }
     }
 
     /// A reading of a connection that another one announced.
-    pub(super) fn announced(mut dissector: Box<dyn Dissector>, expected: &Expected) -> Self {
+    pub(super) fn announced(
+        dissector: Box<dyn Dissector>,
+        talk: Conversation,
+        expected: &Expected,
+    ) -> Self {
+        let mut reading = Self::new(dissector, talk);
         if let Some(file) = &expected.file {
-            dissector.on_announced(file);
+            reading.dissector.on_announced(file);
         }
-        Self::new(dissector)
+        reading
     }
 
     /// Whether bytes of `sender` are wanted.
@@ -96,8 +106,12 @@ impl Reading {
         }
     }
 
-    /// Tells what waited: who is the client is settled.
-    pub(super) fn open(&mut self, lens: Lens) {
+    /// Tells what waited: `talk` says who is the client.
+    pub(super) fn open(&mut self, lens: Lens, talk: Conversation) {
+        if self.talk.is_none() {
+            self.dissector.on_start(&talk);
+            self.talk = Some(talk);
+        }
         for piece in self.opening.take().unwrap_or_default() {
             self.on_data(lens, piece.sender, piece.from, &piece.data);
         }
@@ -150,7 +164,6 @@ impl Reading {
 
     /// Ends: the connection is over.
     pub(super) fn end(&mut self, lens: Lens) {
-        self.open(lens);
         self.dissector.on_end(lens.at, &mut self.out);
         (self.client.wanted, self.server.wanted) = (false, false);
     }
@@ -167,7 +180,12 @@ impl Reading {
             self.dissector.on_end(lens.at, &mut self.out);
             self.out.becomes = None;
             match (lens.dissectors)(protocol) {
-                Some(dissector) => self.dissector = dissector,
+                Some(mut dissector) => {
+                    if let Some(talk) = &self.talk {
+                        dissector.on_start(talk);
+                    }
+                    self.dissector = dissector;
+                }
                 None => {
                     (self.client.wanted, self.server.wanted) = (false, false);
                     return;

@@ -49,7 +49,7 @@ impl FlowTable {
                 !again && *isn != segment.seq
             }
             Detail::Tcp(tcp) => tcp.is_reused_by(segment, sender),
-            Detail::Datagrams(_) => false,
+            Detail::Datagrams(_) | Detail::ReadDatagrams(_) => false,
         };
         if !reuse {
             return Some(slot);
@@ -127,8 +127,9 @@ impl FlowTable {
             }
             connection.facts.may_flip = false;
         }
+        let talk = step.protocol.map(|_| connection.conversation());
         let findings = match &mut connection.detail {
-            Detail::Tcp(tcp) => tcp.read(lens),
+            Detail::Tcp(tcp) => tcp.read(lens, talk),
             _ => None,
         };
         let findings = findings.map(|findings| (connection.conversation(), findings));

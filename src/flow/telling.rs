@@ -44,11 +44,11 @@ impl FlowTable {
         let lens = self.lens();
         let findings = match &mut connection.detail {
             Detail::Tcp(tcp) => tcp.finish_reading(lens),
-            Detail::Datagrams(datagrams) => datagrams.reading.as_mut().and_then(|reading| {
-                reading.end(lens);
-                reading.take_findings()
-            }),
-            Detail::Syn(_) => None,
+            Detail::ReadDatagrams(read) => {
+                read.1.end(lens);
+                read.1.take_findings()
+            }
+            Detail::Syn(_) | Detail::Datagrams(_) => None,
         };
         if let Some(findings) = findings {
             self.tell(&connection.conversation(), findings, number, out);
@@ -67,12 +67,11 @@ pub(super) fn meet(expected: &mut Expectations, connection: &mut Connection, len
     let Some(announced) = expected.take(&conversation, lens.at) else { return };
     connection.service = Some(announced.protocol);
     let dissector = (lens.dissectors)(announced.protocol);
-    let reading = dissector.map(|dissector| Box::new(Reading::announced(dissector, &announced)));
-    match &mut connection.detail {
-        Detail::Tcp(tcp) => {
-            tcp.content = reading.map(|reading| Box::new(Content::Reading(reading)));
-        }
-        Detail::Datagrams(datagrams) => datagrams.reading = reading,
-        Detail::Syn(_) => {}
+    let reading =
+        dissector.map(|dissector| Reading::announced(dissector, conversation, &announced));
+    if let Detail::Tcp(tcp) = &mut connection.detail {
+        tcp.content = reading.map(|reading| Box::new(Content::Reading(Box::new(reading))));
+    } else {
+        connection.detail.read_datagrams(reading);
     }
 }

@@ -4,8 +4,11 @@
 //! next message cannot be understood without. What it cannot follow it leaves: a wrong guess about
 //! an administration protocol costs more than a missing record.
 
-use super::{Protocol, Role};
-use crate::event::Record;
+use super::{
+    Protocol, Role, dns, ftp, http, kerberos, mailbox, mongodb, mqtt, mysql, postgresql, redis,
+    smtp, snmp, ssh, tds, telnet, tftp, tls, vnc,
+};
+use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
 
@@ -15,6 +18,11 @@ use crate::time::Timestamp;
 /// bytes are missing. No input may make it panic, keep more than a few tens of KiB, or take more
 /// than linear time.
 pub trait Dissector: std::fmt::Debug + Send {
+    /// Is told which connection it reads, before anything else.
+    fn on_start(&mut self, talk: &Conversation) {
+        let _ = talk;
+    }
+
     /// Takes the next bytes that `sender` sent: of a stream any piece, in order and each once; of
     /// datagrams one whole.
     fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings);
@@ -80,6 +88,69 @@ pub struct Expected {
 /// What reads `protocol`, if anything does.
 pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
     // One line a protocol; those that only get a name have none.
-    let _ = protocol;
-    None
+    let reads: Box<dyn Dissector> = match protocol {
+        Protocol::Dns => Box::new(dns::Dns::default()),
+        Protocol::Ftp => Box::new(ftp::Dissection::new()),
+        Protocol::FtpData => Box::new(ftp::DataDissection::default()),
+        Protocol::Http => Box::new(http::Http::default()),
+        Protocol::Imap => Box::new(mailbox::Dissection::imap()),
+        Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
+        Protocol::Mongodb => Box::new(mongodb::Dissection::new()),
+        Protocol::Mqtt => Box::new(mqtt::Dissection::new()),
+        Protocol::Mysql => Box::new(mysql::Dissection::new()),
+        Protocol::Pop3 => Box::new(mailbox::Dissection::pop3()),
+        Protocol::Postgresql => Box::new(postgresql::Dissection::new()),
+        Protocol::Redis => Box::new(redis::Dissection::new()),
+        Protocol::Rfb => Box::new(vnc::Dissection::new()),
+        Protocol::Smtp => Box::new(smtp::Dissection::new()),
+        Protocol::Snmp => Box::new(snmp::Dissection::new()),
+        Protocol::Ssh => Box::new(ssh::Dissection::new()),
+        Protocol::Ssl => Box::new(tls::Dissection::new()),
+        Protocol::Tds => Box::new(tds::Dissection::new()),
+        Protocol::Telnet => Box::new(telnet::Dissection::new()),
+        Protocol::Tftp => Box::new(tftp::Dissection::new()),
+        _ => return None,
+    };
+    Some(reads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Uid;
+    use proptest::prelude::*;
+
+    fn talk(transport: Transport) -> Conversation {
+        let end = |last, port| Endpoint::new([192, 0, 2, last].into(), port);
+        let (client, server) = (end(1, 40_000), end(2, 445));
+        Conversation { uid: Uid(1), transport, client, server, inferred: false }
+    }
+
+    proptest! {
+        #[test]
+        fn no_dissector_minds_what_it_is_given(
+            tcp: bool,
+            pieces in proptest::collection::vec(
+                (0u8..8, proptest::collection::vec(any::<u8>(), 0..200)),
+                0..30,
+            ),
+        ) {
+            let talk = talk(if tcp { Transport::Tcp } else { Transport::Udp });
+            for &protocol in Protocol::ALL {
+                let Some(mut reader) = dissector(protocol) else { continue };
+                let mut out = Findings::default();
+                reader.on_start(&talk);
+                for (kind, data) in &pieces {
+                    let sender = if kind & 1 == 0 { Role::Client } else { Role::Server };
+                    if kind & 6 == 6 {
+                        reader.on_gap(sender, data.len() as u64);
+                    } else {
+                        reader.on_data(Timestamp::from_secs(1), sender, data, &mut out);
+                    }
+                    prop_assert!(reader.bytes() < 512 << 10);
+                }
+                reader.on_end(Timestamp::from_secs(2), &mut out);
+            }
+        }
+    }
 }

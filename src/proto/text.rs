@@ -113,6 +113,9 @@ pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
             return verdict;
         }
     }
+    if is_odd_request(data) {
+        return Verdict::client(Protocol::Http);
+    }
     if let Some(verdict) = greeting(data, ports) {
         return verdict;
     }
@@ -129,6 +132,14 @@ pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
         return Verdict::NeedMore;
     }
     Verdict::Unknown
+}
+
+/// Whether the first line asks over HTTP with a method that nobody knows, as scanners do to see
+/// what comes of it.
+fn is_odd_request(data: &[u8]) -> bool {
+    let method = data.iter().take(20).take_while(|b| b.is_ascii_uppercase()).count();
+    let is_version = |line: &[u8]| line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0");
+    method >= 3 && byte(data, method) == Some(b' ') && is_version(first_line(data))
 }
 
 /// `METHOD target PROTOCOL/version`: the version tells HTTP, SIP, RTSP and SSDP apart.
@@ -218,13 +229,25 @@ pub(super) fn adb(data: &[u8], _: Ports) -> Verdict {
     if is_open && complement { Verdict::either(Protocol::Adb) } else { Verdict::Unknown }
 }
 
-/// Telnet option negotiation (RFC 854): IAC, WILL to DONT, an option.
+/// Telnet option negotiation (RFC 854): IAC, WILL to DONT, an option. A server that negotiates nothing
+/// is told by its prompt, where Telnet lives.
 pub(super) fn telnet(data: &[u8], ports: Ports) -> Verdict {
     match (byte(data, 0), byte(data, 1), byte(data, 2)) {
         (Some(0xff), Some(0xfa..=0xfe), Some(0..=49 | 255)) => {
             Verdict::Is(Protocol::Telnet, ports.role_at(23))
         }
         (Some(0xff), None | Some(0xfa..=0xfe), None) => Verdict::NeedMore,
+        _ if [23, 2323].contains(&ports.sender) => {
+            let end = data.trim_ascii_end().to_ascii_lowercase();
+            let asks =
+                [&b"login:"[..], b"username:", b"password:"].iter().any(|word| end.ends_with(word));
+            match data.len() {
+                _ if asks => Verdict::server(Protocol::Telnet),
+                // A greeting may come before the prompt.
+                0..512 if data.is_ascii() => Verdict::NeedMore,
+                _ => Verdict::Unknown,
+            }
+        }
         _ => Verdict::Unknown,
     }
 }
@@ -259,6 +282,7 @@ mod tests {
     fn tells_protocols_by_their_first_words() {
         let cases: &[(&[u8], Verdict)] = &[
             (b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", Verdict::client(Protocol::Http)),
+            (b"XFOC / HTTP/1.1\r\n", Verdict::client(Protocol::Http)),
             (b"HTTP/1.1 200 OK\r\n", Verdict::server(Protocol::Http)),
             (b"OPTIONS sip:a@b SIP/2.0\r\n", Verdict::client(Protocol::Sip)),
             (b"OPTIONS rtsp://a/ RTSP/1.0\r\n", Verdict::client(Protocol::Rtsp)),
@@ -285,6 +309,8 @@ mod tests {
         assert_eq!(seen(b"220 hello\r\n", 21, 40_000), Verdict::server(Protocol::Ftp));
         assert_eq!(seen(b"220 hello\r\n", 25, 40_000), Verdict::server(Protocol::Smtp));
         assert_eq!(seen(b"220 hello\r\n", 7, 40_000), Verdict::Unknown);
+        assert_eq!(seen(b"\r\ncam login: ", 23, 40_000), Verdict::server(Protocol::Telnet));
+        assert_eq!(seen(b"\r\ncam login: ", 7, 40_000), Verdict::Unknown);
         assert_eq!(seen(b"\x99\x98\x97\x96 not http", 40_000, 80), Verdict::Unknown);
     }
 

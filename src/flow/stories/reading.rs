@@ -1,9 +1,10 @@
 //! What dissectors are given and what becomes of what they say.
 
 use std::cell::RefCell;
+use std::net::{IpAddr, Ipv4Addr};
 
 use crate::config::units::ByteSize;
-use crate::event::{Body, Login};
+use crate::event::{Body, Conversation, Login};
 use crate::flow::FlowConfig;
 use crate::flow::testkit::*;
 use crate::net::{Endpoint, Transport};
@@ -21,6 +22,7 @@ struct Scribe {
     name: &'static str,
     wants: bool,
     held: usize,
+    server: IpAddr,
 }
 
 impl Scribe {
@@ -46,6 +48,10 @@ fn login(user: &str) -> Login {
 }
 
 impl Dissector for Scribe {
+    fn on_start(&mut self, talk: &Conversation) {
+        self.server = talk.server.addr;
+    }
+
     fn on_data(&mut self, _: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
         let text = String::from_utf8_lossy(data);
         let text = text.trim_end();
@@ -58,7 +64,7 @@ impl Dissector for Scribe {
             "quit" => out.becomes = Some(Protocol::Ntp),
             "port" => out.expected.push(Expected {
                 transport: Transport::Tcp,
-                server: Endpoint::new(SERVER.0.parse().unwrap(), 49_152),
+                server: Endpoint::new(self.server, 49_152),
                 protocol: Protocol::Ftp,
                 file: Some("a.exe".to_owned()),
             }),
@@ -96,7 +102,7 @@ fn scribe(protocol: Protocol) -> Option<Box<dyn Dissector>> {
         Protocol::Dns => "dns",
         _ => return None,
     };
-    Some(Box::new(Scribe { name, wants: true, held: 0 }))
+    Some(Box::new(Scribe { name, wants: true, held: 0, server: Ipv4Addr::UNSPECIFIED.into() }))
 }
 
 fn wire() -> Wire {
@@ -171,6 +177,20 @@ fn a_gap_at_the_end_is_told_when_it_is_known() {
     wire.handshake().up(data(101, 501, UP)).down(tcp(ACK, 501, 212));
 
     assert_eq!(told(), [">SSH-2.0-up", ">[100]"]);
+}
+
+#[test]
+fn a_side_whose_peer_is_not_captured_is_read_beyond_its_gaps() {
+    let mut wire = wire();
+    wire.up(tcp(SYN, 100, 0)).up(data(101, 501, UP));
+
+    for i in 0..20 {
+        wire.up(data(122 + i, 501, b"x"));
+    }
+
+    let told = told();
+    assert_eq!(told[..2], [">SSH-2.0-up", ">[10]"]);
+    assert_eq!(told.len(), 2 + 20);
 }
 
 #[test]
@@ -286,11 +306,12 @@ fn the_first_message_settles_who_is_the_client_before_it_is_told() {
     let (high, low) = (("192.0.2.1", 40_000), ("198.51.100.2", 50_000));
 
     // Both ports are ephemeral, so that the first sender passes for the client.
-    wire.send(high, low, data(501, 101, b"220 mail ESMTP ready\r\n"));
-    wire.send(low, high, data(101, 523, b"EHLO a\r\n"));
+    wire.send(high, low, data(501, 101, b"220 FTP server ready\r\n"));
+    wire.send(low, high, data(101, 523, b"USER a\r\n"));
     wire.finish();
 
     assert_eq!(wire.conns()[0].0.server.port, 40_000);
+    assert_eq!(told(), ["ftp<220 FTP server ready", "ftp>USER a", "ftp."]);
 }
 
 #[test]
@@ -333,7 +354,7 @@ fn what_dissectors_hold_is_charged_to_the_budget() {
 
 #[test]
 fn a_stream_that_is_read_holds_only_so_much() {
-    const BLOCK: [u8; 60_000] = [b'x'; 60_000];
+    static BLOCK: [u8; 60_000] = [b'x'; 60_000];
     let mut wire = wire();
     wire.handshake().up(data(101, 501, UP));
     let before = wire.table.stats().bytes;
