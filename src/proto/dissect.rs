@@ -4,7 +4,7 @@
 //! next message cannot be understood without. What it cannot follow it leaves: a wrong guess about
 //! an administration protocol costs more than a missing record.
 
-use super::{Protocol, Role, kerberos};
+use super::{Protocol, Role, dce_rpc, kerberos};
 use crate::event::Record;
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
@@ -74,6 +74,7 @@ pub struct Expected {
 pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
     // One line a protocol; those that only get a name have none.
     let reads: Box<dyn Dissector> = match protocol {
+        Protocol::DceRpc => Box::new(dce_rpc::Association::new()),
         Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
         _ => return None,
     };

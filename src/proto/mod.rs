@@ -7,6 +7,7 @@ mod ber;
 mod bytes;
 mod databases;
 mod datagrams;
+mod dce_rpc;
 mod dissect;
 mod framing;
 mod gss;
