@@ -9,6 +9,7 @@ mod databases;
 mod datagrams;
 mod dce_rpc;
 mod dissect;
+pub mod file;
 mod framing;
 mod gss;
 mod industrial;
@@ -32,6 +33,16 @@ pub enum Role {
     Client,
     /// Was called, sends replies and banners.
     Server,
+}
+
+impl Role {
+    /// The other end.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
 }
 
 macro_rules! protocols {

@@ -39,6 +39,8 @@ macro_rules! records {
 records! {
     /// A remote procedure call.
     dce_rpc::DceRpc = "dce_rpc",
+    /// A file crossed.
+    files::Files = "files",
     /// A ticket was asked for or presented.
     kerberos::Kerberos = "kerberos",
     /// A directory operation other than a search.
