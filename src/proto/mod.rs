@@ -17,6 +17,7 @@ mod kerberos;
 mod ntlm;
 mod recent;
 mod recognise;
+mod smb;
 mod sniffer;
 mod text;
 mod tls;

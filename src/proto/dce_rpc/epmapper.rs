@@ -31,8 +31,8 @@ pub(super) fn wanted(arguments: &[u8]) -> Option<String> {
     Some(known.unwrap_or_else(|| uuid.to_string()))
 }
 
-/// The connections that the results of ept_map announce.
-pub(super) fn announced(results: &[u8]) -> Vec<Expected> {
+/// The connections that the results of ept_map, which `host` gave, announce.
+pub(super) fn announced(results: &[u8], host: Option<IpAddr>) -> Vec<Expected> {
     // A handle, the number of towers; then the array's size, offset and length, its pointers, and
     // the towers, each with its size and its length.
     let count = le32(results, 32).map_or(0, |count| count as usize).min(TOWER_LIMIT);
@@ -41,10 +41,9 @@ pub(super) fn announced(results: &[u8]) -> Vec<Expected> {
     for _ in 0..count {
         let Some(length) = le32(results, at).map(|length| length as usize) else { break };
         let tower = tower(part(results, at + 8, length));
-        if let Some(port) = tower.port
-            && let Some(address) = tower.address.filter(|address| !address.is_unspecified())
-        {
-            let server = Endpoint { addr: IpAddr::V4(address), port };
+        let named = tower.address.filter(|address| !address.is_unspecified()).map(IpAddr::V4);
+        if let (Some(port), Some(addr)) = (tower.port, named.or(host)) {
+            let server = Endpoint { addr, port };
             let (transport, protocol) = (Transport::Tcp, Protocol::DceRpc);
             out.push(Expected { transport, server, protocol, file: None });
         }
@@ -121,7 +120,7 @@ pub(super) mod tests {
     fn tells_what_is_looked_for_and_where_it_is() {
         assert_eq!(wanted(&question(SVCCTL)).as_deref(), Some("svcctl"));
 
-        let found = announced(&answer(SVCCTL, 49_152));
+        let found = announced(&answer(SVCCTL, 49_152), None);
 
         let server = Endpoint { addr: "192.0.2.7".parse().unwrap(), port: 49_152 };
         assert_eq!(found.len(), 1);
@@ -132,12 +131,12 @@ pub(super) mod tests {
     proptest! {
         #[test]
         fn no_bytes_panic(data: Vec<u8>, at in 0usize..200, byte: u8) {
-            let _ = (wanted(&data), announced(&data));
+            let _ = (wanted(&data), announced(&data, None));
             let mut changed = answer(SVCCTL, 1);
             if let Some(place) = changed.get_mut(at) {
                 *place = byte;
             }
-            prop_assert!(announced(&changed).len() <= TOWER_LIMIT);
+            prop_assert!(announced(&changed, None).len() <= TOWER_LIMIT);
         }
     }
 }

@@ -10,6 +10,8 @@ mod ndr;
 mod pdu;
 mod uuid;
 
+use std::net::IpAddr;
+
 use calls::{Call, Calls};
 use pdu::{Datagram, Pdu, measure};
 use uuid::Uuid;
@@ -19,7 +21,8 @@ use super::framing::{Framer, Size};
 use super::gss::Exchange;
 use super::recent::Recent;
 use super::{Dissector, Findings, Role};
-use crate::event;
+use crate::event::{self, Conversation};
+use crate::net::Transport;
 use crate::time::Timestamp;
 
 /// What is held of a fragment: its header and the arguments that matter.
@@ -50,6 +53,8 @@ pub(super) struct Association {
     client: Framer,
     server: Framer,
     is_datagram: Option<bool>,
+    /// The server's address.
+    host: Option<IpAddr>,
     /// Where the server listens, in its own words or by the pipe's name.
     named_pipe: Option<String>,
     /// What the pipe usually leads to.
@@ -68,6 +73,7 @@ impl Association {
             client: Framer::new(HEAD),
             server: Framer::new(HEAD),
             is_datagram: None,
+            host: None,
             named_pipe: None,
             usual: None,
             contexts: Recent::default(),
@@ -82,6 +88,11 @@ impl Association {
         let usual = name.and_then(interfaces::by_pipe);
         let named_pipe = name.map(|name| name.chars().take(128).collect());
         Self { is_datagram: Some(false), named_pipe, usual, ..Self::new() }
+    }
+
+    /// Whether a stream that begins like this is one of remote calls.
+    pub(super) fn begins(data: &[u8]) -> bool {
+        matches!(measure(data), Size::Is(_))
     }
 
     fn on_unit(&mut self, at: Timestamp, sender: Role, pdu: &Pdu<'_>, out: &mut Findings) {
@@ -114,8 +125,9 @@ impl Association {
                 self.on_response(at, pdu, out);
             }
             (Role::Server, kind::FAULT) => {
-                let denied = pdu.fault() == Some(ACCESS_DENIED);
-                self.on_first_answer(denied.then_some(false), out);
+                // A server denies access to who is not let in, and to who is and may not do this.
+                let is_denied = pdu.fault() == Some(ACCESS_DENIED);
+                self.on_first_answer((!is_denied).then_some(true), out);
                 if let Some(call) = self.calls.take(pdu.call) {
                     self.say(call.failed(at, pdu.fault()), out);
                 }
@@ -164,7 +176,7 @@ impl Association {
         if pdu.is_first() {
             call.answered(at);
             if call.asks_for_port() {
-                out.expected.extend(epmapper::announced(pdu.results()));
+                out.expected.extend(epmapper::announced(pdu.results(), self.host));
             }
         }
         if !pdu.is_last() {
@@ -208,6 +220,11 @@ impl Association {
 }
 
 impl Dissector for Association {
+    fn on_start(&mut self, talk: &Conversation) {
+        self.is_datagram = Some(talk.transport == Transport::Udp);
+        self.host = Some(talk.server.addr);
+    }
+
     fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
         let first = data.first().copied();
         if *self.is_datagram.get_or_insert(first == Some(4)) {

@@ -146,7 +146,12 @@ fn what_is_encrypted_has_no_arguments_and_no_result() {
 
 #[test]
 fn an_authentication_is_judged_by_the_first_answer() {
-    for (result, success) in [(reply(2, &[0; 4]), true), (fault(2, ACCESS_DENIED), false)] {
+    let answers = [
+        (reply(2, &[0; 4]), Some(true), None),
+        (fault(2, ACCESS_DENIED), None, Some(ACCESS_DENIED)),
+        (fault(2, 0x1c01_0002), Some(true), Some(0x1c01_0002)),
+    ];
+    for (result, success, status) in answers {
         let negotiate = b"NTLMSSP\0\x01\0\0\0";
         let messages = [
             (Client, bind(SVCCTL, Some((5, negotiate)))),
@@ -162,10 +167,10 @@ fn an_authentication_is_judged_by_the_first_answer() {
         else {
             panic!("{out:?}")
         };
-        assert_eq!((login.user.as_deref(), login.success), (Some("eve"), Some(success)));
-        assert_eq!(ntlm.success, Some(success));
+        assert_eq!((login.user.as_deref(), login.success), (Some("eve"), success));
+        assert_eq!(ntlm.success, success);
         assert_eq!(call.auth_level, Some("integrity"));
-        assert_eq!(call.fault, (!success).then_some(ACCESS_DENIED));
+        assert_eq!(call.fault, status);
     }
 }
 
