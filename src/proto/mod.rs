@@ -14,6 +14,7 @@ mod framing;
 mod gss;
 mod industrial;
 mod kerberos;
+mod ldap;
 mod ntlm;
 mod recent;
 mod recognise;
