@@ -4,7 +4,7 @@
 //! next message cannot be understood without. What it cannot follow it leaves: a wrong guess about
 //! an administration protocol costs more than a missing record.
 
-use super::{Protocol, Role, dce_rpc, kerberos, ldap, smb};
+use super::{Protocol, Role, dce_rpc, kerberos, ldap, rdp, smb};
 use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
@@ -89,6 +89,7 @@ pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
         Protocol::DceRpc => Box::new(dce_rpc::Association::new()),
         Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
         Protocol::LdapTcp | Protocol::LdapUdp => Box::new(ldap::Dissect::new(protocol)),
+        Protocol::Rdp => Box::new(rdp::Dissect::new()),
         Protocol::Smb => Box::new(smb::Dissect::new()),
         _ => return None,
     };

@@ -16,6 +16,7 @@ mod industrial;
 mod kerberos;
 mod ldap;
 mod ntlm;
+mod rdp;
 mod recent;
 mod recognise;
 mod smb;
