@@ -137,6 +137,9 @@ impl Dissector for Dissect {
                 Role::Client => std::mem::replace(&mut self.client, Framer::new(HEAD)),
                 Role::Server => std::mem::replace(&mut self.server, Framer::new(HEAD)),
             };
+            if framer.is_lost() && matches!(measure(data), Size::Is(_)) {
+                framer.restart();
+            }
             let found = framer.next(&mut data, measure).map(|message| message.head);
             let is_done = found.is_none();
             if let Some(packet) = found {
@@ -366,6 +369,17 @@ mod story {
         let [Record::Rdp(rdp)] = &records[..] else { panic!("{records:?}") };
         assert_eq!(rdp.result.as_deref(), Some("SSL_NOT_ALLOWED_BY_SERVER"));
         assert_eq!((&rdp.cookie, &rdp.security_protocol), (&None, &None));
+    }
+
+    #[test]
+    fn begins_in_the_middle() {
+        let mut dissect = Dissect::new();
+        let mut out = Findings::default();
+        dissect.on_gap(Client, 13);
+        dissect.on_data(NOW, Client, &conference(), &mut out);
+        dissect.on_end(NOW, &mut out);
+
+        assert!(matches!(&out.records[..], [Record::Rdp(_)]));
     }
 
     #[test]

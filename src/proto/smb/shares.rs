@@ -181,19 +181,19 @@ impl Shares {
         }
     }
 
-    /// `content` of a command that `sender` sends belongs to `handle`, at `offset`. `is_pipe` says
-    /// that only a pipe takes such a command.
+    /// A command that `sender` sends carries content.
     pub(super) fn pass(
         &mut self,
         at: Timestamp,
         sender: Role,
-        passage: Passage<'_>,
+        passage: Passage,
         out: &mut Findings,
     ) -> Content {
-        let Passage { handle, offset, content, is_pipe, tree } = passage;
+        let Passage { handle, offset, content, is_pipe, .. } = passage;
         if self.open.get(&handle).is_none() {
+            let tree = self.tree(passage.tree, passage.session, passage.version);
             let kind = if is_pipe || tree.share_type == "PIPE" { Kind::Pipe } else { Kind::File };
-            let open = Open::new(kind, SmbFiles::within(tree, ""));
+            let open = Open::new(kind, SmbFiles::within(&tree, ""));
             if let Some(forgotten) = self.open.insert(handle, open) {
                 forgotten.close(at, out);
             }
@@ -282,14 +282,17 @@ impl Shares {
     }
 }
 
-/// Content, and whose it is.
+/// Content, and where it belongs.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Passage<'a> {
+pub(super) struct Passage {
+    pub(super) content: Content,
     pub(super) handle: Handle,
     pub(super) offset: u64,
-    pub(super) content: Content,
+    /// Whether only a pipe takes such a command.
     pub(super) is_pipe: bool,
-    pub(super) tree: &'a SmbMapping,
+    pub(super) tree: u32,
+    pub(super) session: u64,
+    pub(super) version: &'static str,
 }
 
 /// A command within a share.
@@ -388,10 +391,15 @@ mod tests {
         let bind = [5, 0, 11, 3, 0x10, 0, 0, 0, 72, 0, 0, 0, 1, 0, 0, 0];
 
         for handle in 0..20 {
-            let tree = shares.tree(1, 1, "SMB2");
-            let content = Content { start: 0, length: 16 };
-            let passage =
-                Passage { handle: (handle, 0), offset: 0, content, is_pipe: true, tree: &tree };
+            let passage = Passage {
+                content: Content { start: 0, length: 16 },
+                handle: (handle, 0),
+                offset: 0,
+                is_pipe: true,
+                tree: 1,
+                session: 1,
+                version: "SMB2",
+            };
             shares.pass(at, Role::Client, passage, &mut out);
             shares.on_content(at, Role::Client, &bind, &mut out);
         }

@@ -276,54 +276,18 @@ impl V1 {
             return self.transactions.on_reply(header, command, block, context);
         }
         let pending = self.pending.remove(&(header.request, command));
-        let at = pending.as_ref().map(|pending| pending.at);
-        let tree = tree(header, context.shares);
-        let words = block.words;
-        let record =
-            SmbCmd { rtt: at.map(|at| context.at.since(at)), ..cmd(header, command, &tree) };
-        let tell = |record: SmbCmd, context: &mut Context<'_>| {
-            context.shares.tell(record, 0, header.status, context.out);
-        };
+        let rtt = pending.as_ref().map(|pending| context.at.since(pending.at));
         let asked = pending.map_or(Asked::Nothing, |pending| pending.asked);
+        // Most answers are said nothing of: the record is made where it is wanted.
+        let record = |context: &Context<'_>| {
+            let tree = tree(header, context.shares);
+            SmbCmd { rtt, ..cmd(header, command, &tree) }
+        };
+        let words = block.words;
         match (command, asked) {
-            (op::NEGOTIATE, asked) => {
-                let chosen = le16(words, 0).map(usize::from);
-                let argument = match asked {
-                    Asked::Dialects(dialects) => {
-                        chosen.and_then(|chosen| dialects.into_iter().nth(chosen))
-                    }
-                    _ => None,
-                };
-                tell(SmbCmd { argument, ..record }, context);
-            }
             (op::SESSION_SETUP_ANDX, asked) => {
+                let record = record(context);
                 on_setup(header, block, asked, record, context);
-            }
-            (op::TREE_CONNECT_ANDX, asked) => {
-                let (path, asked_for) = match asked {
-                    Asked::Tree { path, service } => (path, service),
-                    _ => (None, None),
-                };
-                if header.failed() {
-                    tell(SmbCmd { argument: path, tree: None, ..record }, context);
-                } else {
-                    let mapping = mapping(header, block, path, asked_for, context.shares);
-                    context.shares.connected(header.tree, mapping, context.out);
-                }
-            }
-            (op::NT_CREATE_ANDX | op::OPEN_ANDX, Asked::Create(wish)) => {
-                if header.failed() {
-                    tell(SmbCmd { argument: filled(wish.name), ..record }, context);
-                } else {
-                    let handle = le16(words, if command == op::OPEN_ANDX { 4 } else { 5 });
-                    let handle = (u64::from(handle.unwrap_or(0)), 0);
-                    let answer = opened(command, words);
-                    let Context { at, shares, out } = context;
-                    shares.opened(*at, handle, &tree, *wish, answer, out);
-                }
-            }
-            (op::CLOSE, Asked::Close(handle)) if !header.failed() => {
-                context.shares.closed(context.at, handle, context.out);
             }
             (op::READ_ANDX, Asked::Read { handle, offset })
                 if !header.failed() || header.status == BUFFER_OVERFLOW =>
@@ -334,26 +298,57 @@ impl V1 {
                 let passing = Content { start, length };
                 return pass(Role::Server, header, handle, offset, passing, context);
             }
-            (op::DELETE, Asked::Delete(name)) if !header.failed() => {
-                let record = SmbFiles { name, ..SmbFiles::within(&tree, "SMB::FILE_DELETE") };
-                context.out.say(record);
+            (_, asked) if header.failed() => {
+                let argument = match asked {
+                    Asked::Tree { path, .. } => path,
+                    Asked::Create(wish) => filled(wish.name),
+                    Asked::Delete(name) | Asked::Rename { to: name, .. } => name,
+                    Asked::Read { handle, .. } | Asked::Close(handle) => {
+                        context.shares.name(handle)
+                    }
+                    _ => None,
+                };
+                let record = SmbCmd { argument, ..record(context) };
+                context.shares.tell(record, 0, header.status, context.out);
             }
-            (op::RENAME, Asked::Rename { from, to }) if !header.failed() => {
+            (op::NEGOTIATE, asked) => {
+                let argument = match (asked, le16(words, 0)) {
+                    (Asked::Dialects(dialects), Some(chosen)) => {
+                        dialects.into_iter().nth(usize::from(chosen))
+                    }
+                    _ => None,
+                };
+                let record = SmbCmd { argument, ..record(context) };
+                context.shares.tell(record, 0, header.status, context.out);
+            }
+            (op::TREE_CONNECT_ANDX, asked) => {
+                let (path, service) = match asked {
+                    Asked::Tree { path, service } => (path, service),
+                    _ => (None, None),
+                };
+                let mapping = mapping(header, block, path, service, context.shares);
+                context.shares.connected(header.tree, mapping, context.out);
+            }
+            (op::NT_CREATE_ANDX | op::OPEN_ANDX, Asked::Create(wish)) => {
+                let handle = le16(words, if command == op::OPEN_ANDX { 4 } else { 5 });
+                let handle = (u64::from(handle.unwrap_or(0)), 0);
+                let tree = tree(header, context.shares);
+                let Context { at, shares, out } = context;
+                shares.opened(*at, handle, &tree, *wish, opened(command, words), out);
+            }
+            (op::CLOSE, Asked::Close(handle)) => {
+                context.shares.closed(context.at, handle, context.out);
+            }
+            (op::DELETE, Asked::Delete(name)) => {
+                let tree = tree(header, context.shares);
+                context.out.say(SmbFiles { name, ..SmbFiles::within(&tree, "SMB::FILE_DELETE") });
+            }
+            (op::RENAME, Asked::Rename { from, to }) => {
+                let tree = tree(header, context.shares);
                 let record = SmbFiles::within(&tree, "SMB::FILE_RENAME");
                 context.out.say(SmbFiles { name: to, prev_name: from, ..record });
             }
-            (_, asked) => {
-                if header.failed() {
-                    let argument = match asked {
-                        Asked::Delete(name) | Asked::Rename { to: name, .. } => name,
-                        Asked::Read { handle, .. } | Asked::Close(handle) => {
-                            context.shares.name(handle)
-                        }
-                        _ => None,
-                    };
-                    tell(SmbCmd { argument, ..record }, context);
-                }
-            }
+            _ => {}
         }
         Content::default()
     }
@@ -411,9 +406,9 @@ pub(super) fn pass(
     content: Content,
     context: &mut Context<'_>,
 ) -> Content {
-    let tree = tree(header, context.shares);
     let is_pipe = transactions::is_one(header.command);
-    let passage = Passage { handle, offset, content, is_pipe, tree: &tree };
+    let (tree, session, version) = (header.tree, header.session, VERSION);
+    let passage = Passage { content, handle, offset, is_pipe, tree, session, version };
     context.shares.pass(context.at, sender, passage, context.out)
 }
 

@@ -153,18 +153,25 @@ impl V2 {
             op::WRITE => {
                 handle = handle_at(body, 16);
                 let start = usize::from(le16(body, 2).unwrap_or(0));
-                content = Content { start, length: le32(body, 4).unwrap_or(0) as usize };
-                let offset = le64(body, 8).unwrap_or(0);
-                let place = Place { tree, session, handle, offset, is_pipe: false };
-                content = self.pass(Role::Client, place, content, context);
+                let passage = Passage {
+                    content: Content { start, length: le32(body, 4).unwrap_or(0) as usize },
+                    handle,
+                    offset: le64(body, 8).unwrap_or(0),
+                    is_pipe: false,
+                    tree,
+                    session,
+                    version: VERSION,
+                };
+                content = self.pass(Role::Client, passage, context);
                 Asked::Nothing
             }
             op::IOCTL => {
                 handle = handle_at(body, 8);
                 let code = le32(body, 4).unwrap_or(0);
                 if code == FSCTL_PIPE_TRANSCEIVE {
-                    let place = Place { tree, session, handle, offset: 0, is_pipe: true };
-                    content = self.pass(Role::Client, place, region(body, 24, 28), context);
+                    let content_at = region(body, 24, 28);
+                    let passage = transceived(content_at, handle, tree, session);
+                    content = self.pass(Role::Client, passage, context);
                 }
                 Asked::Control(code)
             }
@@ -249,14 +256,16 @@ impl V2 {
             {
                 let start = byte(body, 2).map_or(0, usize::from);
                 let content = Content { start, length: le32(body, 4).unwrap_or(0) as usize };
-                let place = Place { tree, session, handle, offset, is_pipe: false };
-                self.pass(Role::Server, place, content, context)
+                let is_pipe = false;
+                let version = VERSION;
+                let passage = Passage { content, handle, offset, is_pipe, tree, session, version };
+                self.pass(Role::Server, passage, context)
             }
             (op::IOCTL, Some(Pending { handle, asked: Asked::Control(code), session, .. })) => {
                 if code == FSCTL_PIPE_TRANSCEIVE && (is_success || header.status == BUFFER_OVERFLOW)
                 {
-                    let place = Place { tree, session, handle, offset: 0, is_pipe: true };
-                    return self.pass(Role::Server, place, region(body, 32, 36), context);
+                    let passage = transceived(region(body, 32, 36), handle, tree, session);
+                    return self.pass(Role::Server, passage, context);
                 }
                 let sub_command = Some(names::control(code));
                 let record = SmbCmd { sub_command, ..reply(context.shares) };
@@ -312,33 +321,19 @@ impl V2 {
     }
 
     /// Content of `sender` begins; returns it, if it is known whose it is.
-    fn pass(
-        &self,
-        sender: Role,
-        place: Place,
-        content: Content,
-        context: &mut Context<'_>,
-    ) -> Content {
+    fn pass(&self, sender: Role, passage: Passage, context: &mut Context<'_>) -> Content {
         // What a compound opens has no handle before it is answered.
-        if place.handle == RELATED && sender == Role::Client {
+        if passage.handle == RELATED && sender == Role::Client {
             return Content::default();
         }
-        let handle = self.resolve(place.handle);
-        let tree = context.shares.tree(place.tree, place.session, VERSION);
-        let Place { offset, is_pipe, .. } = place;
-        let passage = Passage { handle, offset, content, is_pipe, tree: &tree };
+        let passage = Passage { handle: self.resolve(passage.handle), ..passage };
         context.shares.pass(context.at, sender, passage, context.out)
     }
 }
 
-/// Where content belongs.
-#[derive(Clone, Copy)]
-struct Place {
-    tree: u32,
-    session: u64,
-    handle: Handle,
-    offset: u64,
-    is_pipe: bool,
+/// What is written to a pipe and read from it in one command.
+const fn transceived(content: Content, handle: Handle, tree: u32, session: u64) -> Passage {
+    Passage { content, handle, offset: 0, is_pipe: true, tree, session, version: VERSION }
 }
 
 /// Ends one leg of a session set-up, or all of it.
