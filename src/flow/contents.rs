@@ -1,7 +1,7 @@
 //! What a connection carries: its bytes in order for the recognisers and then for what reads the
 //! protocol, and those that are missing.
 
-use super::endpoint::Endpoint;
+use super::endpoint::{Endpoint, State};
 use super::oddity::Oddity;
 use super::reading::{Lens, Reading};
 use super::reassembly::Chunk;
@@ -177,8 +177,15 @@ impl Tcp {
             if side.stream.on_data(chunk, until, &mut deliver) {
                 oddities.note(Oddity::Retransmission);
             }
-            if let Some(Content::Reading(reading)) = content.as_deref_mut() {
-                reading.skip_to(sender, side.stream.next());
+            if let Some(Content::Reading(_)) = content.as_deref() {
+                if peer.state == State::Inactive {
+                    side.stream.give_up_if_stuck(i64::MAX, &mut |from, bytes| {
+                        feed(content, &mut found, lens, place, (from, bytes));
+                    });
+                }
+                if let Some(Content::Reading(reading)) = content.as_deref_mut() {
+                    reading.skip_to(sender, side.stream.next());
+                }
             }
         }
         self.stop_sniffing_if_done();

@@ -10,6 +10,9 @@ const MAX_LATE: usize = 64;
 /// Bytes of those segments that are kept, as many as that many full Ethernet frames have.
 const MAX_HELD: usize = 96 << 10;
 
+/// Segments behind a hole that say enough: TCP repeats what is missing after three.
+const STUCK: usize = 16;
+
 /// Takes bytes in order: their place and their content.
 pub(super) type Deliver<'a> = &'a mut dyn FnMut(i64, &[u8]);
 
@@ -98,6 +101,15 @@ impl Stream {
         }
         self.trimmed = to;
         gaps
+    }
+
+    /// Gives up the first hole if many segments wait behind it: where the other side is not captured,
+    /// no acknowledgement will ever say that it is one.
+    pub(super) fn give_up_if_stuck(&mut self, keep_until: i64, deliver: Deliver<'_>) {
+        if self.late.len() >= STUCK {
+            self.next = self.late.first().map_or(self.next, |late| late.from);
+            self.drain(keep_until, deliver);
+        }
     }
 
     /// Notes an acknowledgement without giving up the holes below it.
@@ -293,6 +305,19 @@ mod tests {
         stream.on_ack(13, 1 << 14, &mut note);
 
         assert_eq!(places, [(1, 3), (10, 3)]);
+    }
+
+    #[test]
+    fn gives_up_a_hole_that_many_wait_behind() {
+        let (mut stream, mut out) = (Stream::default(), Vec::new());
+
+        for i in 0..STUCK as i64 {
+            feed(&mut stream, 2 + i, b"x", &mut out);
+            assert!(out.is_empty());
+        }
+        stream.give_up_if_stuck(i64::MAX, &mut |_, bytes| out.extend(bytes));
+
+        assert_eq!((out.len(), stream.heap_bytes()), (STUCK, 0));
     }
 
     #[test]

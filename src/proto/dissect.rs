@@ -4,7 +4,7 @@
 //! next message cannot be understood without. What it cannot follow it leaves: a wrong guess about
 //! an administration protocol costs more than a missing record.
 
-use super::{Protocol, Role, dce_rpc, kerberos, ldap, rdp, smb};
+use super::{Protocol, Role, dce_rpc, dns, http, kerberos, ldap, rdp, smb};
 use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
@@ -87,6 +87,8 @@ pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
     // One line a protocol; those that only get a name have none.
     let reads: Box<dyn Dissector> = match protocol {
         Protocol::DceRpc => Box::new(dce_rpc::Association::new()),
+        Protocol::Dns => Box::new(dns::Dns::default()),
+        Protocol::Http => Box::new(http::Http::default()),
         Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
         Protocol::LdapTcp | Protocol::LdapUdp => Box::new(ldap::Dissect::new(protocol)),
         Protocol::Rdp => Box::new(rdp::Dissect::new()),
@@ -94,4 +96,45 @@ pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
         _ => return None,
     };
     Some(reads)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::event::Uid;
+    use proptest::prelude::*;
+
+    fn talk(transport: Transport) -> Conversation {
+        let end = |last, port| Endpoint::new([192, 0, 2, last].into(), port);
+        let (client, server) = (end(1, 40_000), end(2, 445));
+        Conversation { uid: Uid(1), transport, client, server, inferred: false }
+    }
+
+    proptest! {
+        #[test]
+        fn no_dissector_minds_what_it_is_given(
+            tcp: bool,
+            pieces in proptest::collection::vec(
+                (0u8..8, proptest::collection::vec(any::<u8>(), 0..200)),
+                0..30,
+            ),
+        ) {
+            let talk = talk(if tcp { Transport::Tcp } else { Transport::Udp });
+            for &protocol in Protocol::ALL {
+                let Some(mut reader) = dissector(protocol) else { continue };
+                let mut out = Findings::default();
+                reader.on_start(&talk);
+                for (kind, data) in &pieces {
+                    let sender = if kind & 1 == 0 { Role::Client } else { Role::Server };
+                    if kind & 6 == 6 {
+                        reader.on_gap(sender, data.len() as u64);
+                    } else {
+                        reader.on_data(Timestamp::from_secs(1), sender, data, &mut out);
+                    }
+                    prop_assert!(reader.bytes() < 512 << 10);
+                }
+                reader.on_end(Timestamp::from_secs(2), &mut out);
+            }
+        }
+    }
 }

@@ -3,7 +3,7 @@
 
 use sha2::{Digest, Sha256};
 
-use super::bytes::{contains, starts_with_any_case};
+use super::bytes::{ber, contains, starts_with_any_case};
 use crate::event::Files;
 
 /// Bytes of a file that are hashed. What a worm carries is smaller; hashing every byte of a backup
@@ -173,7 +173,6 @@ const TEXT: &[(&[u8], &str)] = &[
     (b"<head", "text/html"),
     (b"<script", "text/html"),
     (b"<?xml", "application/xml"),
-    (b"<soap", "application/xml"),
     (b"<?php", "text/x-php"),
     (b"@echo off", "text/x-msdos-batch"),
     (b"[autorun]", "text/x-autorun"),
@@ -203,19 +202,39 @@ pub fn mime_type(head: &[u8]) -> Option<&'static str> {
         let known = INTERPRETERS.iter().find(|(name, _)| contains(line, name));
         return Some(known.map_or("text/x-shellscript", |(_, kind)| kind));
     }
+    if is_ocsp_response(head) {
+        return Some("application/ocsp-response");
+    }
     if head.get(4..8) == Some(b"ftyp") {
         return Some("video/mp4");
     }
     let body = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
     if let Some((_, kind)) = TEXT.iter().find(|(start, _)| starts_with_any_case(body, start)) {
-        return Some(kind);
+        let is_soap = *kind == "application/xml" && contains(body, b":Envelope");
+        return Some(if is_soap { "application/soap+xml" } else { kind });
     }
     let is_wide = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
     if is_wide || is_text(head) {
-        let is_json = (body.starts_with(b"{") && contains(body, b"\":")) || body.starts_with(b"[{");
-        return Some(if is_json { "text/json" } else { "text/plain" });
+        return Some(if is_json(body) { "text/json" } else { "text/plain" });
     }
     None
+}
+
+/// Whether it is OCSPResponse (RFC 6960 section 4.2.1): a SEQUENCE whose first element is a status.
+fn is_ocsp_response(head: &[u8]) -> bool {
+    let status = ber(head).filter(|(tag, ..)| *tag == 0x30).and_then(|(_, at, _)| head.get(at..));
+    status.is_some_and(|status| status.starts_with(&[0x0a, 1]))
+}
+
+/// Whether it begins like an object or a list.
+fn is_json(body: &[u8]) -> bool {
+    let Some((first, rest)) = body.split_first() else { return false };
+    let next = rest.trim_ascii_start().first();
+    match first {
+        b'{' => matches!(next, Some(b'"' | b'}')),
+        b'[' => matches!(next, Some(b'{' | b'[' | b'"' | b']' | b'0'..=b'9')),
+        _ => false,
+    }
 }
 
 /// Whether it reads as text: no control characters, and UTF-8 up to where the head ends.
@@ -292,7 +311,7 @@ mod tests {
 
     #[test]
     fn tells_kinds_by_first_bytes() {
-        let kinds: [(&[u8], _); 12] = [
+        let kinds: [(&[u8], _); 15] = [
             (b"\x7fELF\x02\x01", Some("application/x-executable")),
             (b"PK\x03\x04\x14", Some("application/zip")),
             (b"#!/bin/sh\nwget", Some("text/x-shellscript")),
@@ -300,6 +319,9 @@ mod tests {
             (b"\n <!DOCTYPE HTML><p>", Some("text/html")),
             (b"\xef\xbb\xbf<?xml version='1.0'?>", Some("application/xml")),
             (b"{\"a\": 1}", Some("text/json")),
+            (b" [ 1, 2]", Some("text/json")),
+            (b"[section]", Some("text/plain")),
+            (b"\x30\x82\x01\x00\x0a\x01\x00\xa0", Some("application/ocsp-response")),
             (b"Invoke-Thing -a b\r\n", Some("text/plain")),
             (b"\xff\xfeI\0n\0", Some("text/plain")),
             (b"gr\xc3\xbc\xc3", Some("text/plain")),

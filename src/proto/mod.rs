@@ -9,9 +9,11 @@ mod databases;
 mod datagrams;
 mod dce_rpc;
 mod dissect;
+mod dns;
 pub mod file;
 mod framing;
 mod gss;
+mod http;
 mod industrial;
 mod kerberos;
 mod ldap;
@@ -23,6 +25,7 @@ mod smb;
 mod sniffer;
 mod text;
 mod tls;
+mod unwrapped;
 mod windows;
 
 pub use dissect::{Dissector, Expected, Findings, dissector};
@@ -58,6 +61,9 @@ macro_rules! protocols {
         }
 
         impl Protocol {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)+];
+
             /// The name, as it stands in the `service` field.
             pub const fn as_str(self) -> &'static str {
                 match self {

@@ -85,6 +85,9 @@ pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
     if let Some(verdict) = request_line(data) {
         return verdict;
     }
+    if is_odd_request(data) {
+        return Verdict::client(Protocol::Http);
+    }
     if let Some(verdict) = greeting(data, ports) {
         return verdict;
     }
@@ -95,6 +98,14 @@ pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
         return Verdict::either(Protocol::Xmpp);
     }
     if is_prefix_of_a_keyword(data) { Verdict::NeedMore } else { Verdict::Unknown }
+}
+
+/// Whether the first line asks over HTTP with a method that nobody knows, as scanners do to see
+/// what comes of it.
+fn is_odd_request(data: &[u8]) -> bool {
+    let method = data.iter().take(20).take_while(|b| b.is_ascii_uppercase()).count();
+    let is_version = |line: &[u8]| line.ends_with(b" HTTP/1.1") || line.ends_with(b" HTTP/1.0");
+    method >= 3 && byte(data, method) == Some(b' ') && is_version(first_line(data))
 }
 
 /// `METHOD target PROTOCOL/version`: the version tells HTTP, SIP, RTSP and SSDP apart.
@@ -227,6 +238,7 @@ mod tests {
     fn tells_protocols_by_their_first_words() {
         let cases: &[(&[u8], Verdict)] = &[
             (b"GET /x HTTP/1.1\r\nHost: a\r\n\r\n", Verdict::client(Protocol::Http)),
+            (b"XFOC / HTTP/1.1\r\n", Verdict::client(Protocol::Http)),
             (b"HTTP/1.1 200 OK\r\n", Verdict::server(Protocol::Http)),
             (b"OPTIONS sip:a@b SIP/2.0\r\n", Verdict::client(Protocol::Sip)),
             (b"OPTIONS rtsp://a/ RTSP/1.0\r\n", Verdict::client(Protocol::Rtsp)),

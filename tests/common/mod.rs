@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub(crate) mod simple_decoder;
+pub(crate) mod zeek_logs;
 
 use std::path::PathBuf;
 

@@ -39,8 +39,12 @@ macro_rules! records {
 records! {
     /// A remote procedure call.
     dce_rpc::DceRpc = "dce_rpc",
+    /// A name was asked for, or told.
+    dns::Dns = "dns",
     /// A file crossed.
     files::Files = "files",
+    /// Something was asked of a web server.
+    http::Http = "http",
     /// A ticket was asked for or presented.
     kerberos::Kerberos = "kerberos",
     /// A directory operation other than a search.
@@ -59,6 +63,8 @@ records! {
     smb_files::SmbFiles = "smb_files",
     /// A client connected to a share.
     smb_mapping::SmbMapping = "smb_mapping",
+    /// A host was managed over WS-Management.
+    winrm::Winrm = "winrm",
 }
 
 pub use smb_cmd::SmbTransaction;

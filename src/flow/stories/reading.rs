@@ -180,6 +180,20 @@ fn a_gap_at_the_end_is_told_when_it_is_known() {
 }
 
 #[test]
+fn a_side_whose_peer_is_not_captured_is_read_beyond_its_gaps() {
+    let mut wire = wire();
+    wire.up(tcp(SYN, 100, 0)).up(data(101, 501, UP));
+
+    for i in 0..20 {
+        wire.up(data(122 + i, 501, b"x"));
+    }
+
+    let told = told();
+    assert_eq!(told[..2], [">SSH-2.0-up", ">[10]"]);
+    assert_eq!(told.len(), 2 + 20);
+}
+
+#[test]
 fn what_the_snap_length_cuts_is_a_gap() {
     let mut wire = wire();
     let cut = |seq, text| Segment { cut_to: 4, ..data(seq, 501, text) };
