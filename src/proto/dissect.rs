@@ -6,7 +6,7 @@
 
 use super::{
     Protocol, Role, dns, ftp, http, kerberos, mailbox, mongodb, mqtt, mysql, postgresql, redis,
-    smtp, snmp, ssh, tds, telnet, tftp, tls, vnc,
+    smtp, snmp, ssh, starttls, tds, telnet, tftp, tls, vnc,
 };
 use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
@@ -94,6 +94,7 @@ pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
         Protocol::FtpData => Box::new(ftp::DataDissection::default()),
         Protocol::Http => Box::new(http::Http::default()),
         Protocol::Imap => Box::new(mailbox::Dissection::imap()),
+        Protocol::Irc => Box::new(starttls::Dissection::irc()),
         Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
         Protocol::Mongodb => Box::new(mongodb::Dissection::new()),
         Protocol::Mqtt => Box::new(mqtt::Dissection::new()),
@@ -109,6 +110,7 @@ pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
         Protocol::Tds => Box::new(tds::Dissection::new()),
         Protocol::Telnet => Box::new(telnet::Dissection::new()),
         Protocol::Tftp => Box::new(tftp::Dissection::new()),
+        Protocol::Xmpp => Box::new(starttls::Dissection::xmpp()),
         _ => return None,
     };
     Some(reads)
