@@ -6,7 +6,7 @@
 
 use super::{
     Protocol, Role, dce_rpc, dns, ftp, http, kerberos, ldap, mailbox, mongodb, mqtt, mysql,
-    postgresql, rdp, redis, smb, smtp, snmp, ssh, tds, telnet, tftp, tls, vnc,
+    postgresql, rdp, redis, smb, smtp, snmp, ssh, starttls, tds, telnet, tftp, tls, vnc,
 };
 use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
@@ -95,6 +95,7 @@ pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
         Protocol::FtpData => Box::new(ftp::DataDissection::default()),
         Protocol::Http => Box::new(http::Http::default()),
         Protocol::Imap => Box::new(mailbox::Dissection::imap()),
+        Protocol::Irc => Box::new(starttls::Dissection::irc()),
         Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
         Protocol::LdapTcp | Protocol::LdapUdp => Box::new(ldap::Dissect::new(protocol)),
         Protocol::Mongodb => Box::new(mongodb::Dissection::new()),
@@ -113,6 +114,7 @@ pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
         Protocol::Tds => Box::new(tds::Dissection::new()),
         Protocol::Telnet => Box::new(telnet::Dissection::new()),
         Protocol::Tftp => Box::new(tftp::Dissection::new()),
+        Protocol::Xmpp => Box::new(starttls::Dissection::xmpp()),
         _ => return None,
     };
     Some(reads)

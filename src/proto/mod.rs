@@ -37,6 +37,7 @@ mod smtp;
 mod sniffer;
 mod snmp;
 mod ssh;
+mod starttls;
 mod tds;
 mod telnet;
 mod text;

@@ -134,7 +134,7 @@ impl Dissector for Dissection {
 
     fn wants(&self, _: Role) -> bool {
         let is_lost = self.client.stage == Stage::Lost && self.server.stage == Stage::Lost;
-        !self.talk.is_session_said && !(is_lost && self.talk.is_record_said)
+        !(self.talk.is_session_said || is_lost && self.talk.is_record_said)
     }
 
     fn bytes(&self) -> usize {

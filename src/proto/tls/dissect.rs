@@ -210,7 +210,7 @@ impl Dissector for Dissection {
 
     fn wants(&self, _: Role) -> bool {
         let is_lost = self.client.records.is_lost() && self.server.records.is_lost();
-        !self.talk.is_said && !(is_lost && !self.talk.has_begun)
+        !self.talk.is_said && (!is_lost || self.talk.has_begun)
     }
 
     fn bytes(&self) -> usize {
@@ -241,9 +241,7 @@ impl Talk {
         match (kind, sender) {
             (CLIENT_HELLO, Role::Client) => self.on_client_hello(body, is_datagram),
             (SERVER_HELLO, Role::Server) => {
-                if self.on_server_hello(body) {
-                    letter = 'j';
-                }
+                letter = if self.on_server_hello(body) { 'j' } else { letter };
             }
             (CERTIFICATE, _) => self.on_certificates(sender, body),
             (SERVER_KEY_EXCHANGE, Role::Server) if self.is_elliptic => {
