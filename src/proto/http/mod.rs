@@ -255,7 +255,7 @@ impl Http {
         let named = match line.status {
             401 | 407 if exchange.is_stale() => None,
             401 | 407 => Some(false),
-            200..400 => Some(true),
+            200..=399 => Some(true),
             _ => None,
         };
         let credentials = exchange.take_credentials();
