@@ -21,7 +21,7 @@ impl FlowTable {
         segment: &TcpSegment<'_>,
         out: &mut Vec<Event>,
     ) {
-        let found = self.find(&arrival.key, arrival.number, out);
+        let found = self.find(&arrival.lookup, arrival.number, out);
         let found = found.and_then(|slot| self.unless_reused(slot, arrival, segment, out));
         let slot = match found {
             Some(slot) => slot,
@@ -42,7 +42,7 @@ impl FlowTable {
             return Some(slot);
         }
         let connection = self.store.get_mut(slot)?;
-        let sender = connection.role(arrival.sender);
+        let sender = connection.role(arrival.lookup.sender);
         let reuse = match &mut connection.detail {
             Detail::Syn(isn) => {
                 let again = segment.flags.has(TcpFlags::ACK) || sender == Role::Server;
@@ -90,7 +90,7 @@ impl FlowTable {
     ) {
         let (now, lens) = (self.now, self.lens());
         let Some(connection) = self.store.get_mut(slot) else { return };
-        let mut sender = connection.role(arrival.sender);
+        let mut sender = connection.role(arrival.lookup.sender);
         connection.count(sender, arrival.ip_len, segment.payload_len > 0);
         if let Detail::Syn(isn) = connection.detail {
             let is_same = sender == Role::Client
@@ -123,7 +123,7 @@ impl FlowTable {
             let facts = connection.facts;
             if facts.may_flip && !facts.reported && step.wrong_way {
                 connection.flip();
-                sender = connection.role(arrival.sender);
+                sender = connection.role(arrival.lookup.sender);
             }
             connection.facts.may_flip = false;
         }

@@ -76,15 +76,43 @@ const METHODS: &[&[u8]] = &[
     b"WSMAN_POST ",
 ];
 
+/// Whether a message may begin with a keyword or a method, or with the first bytes of one: told by
+/// the first four bytes, which every one of them has. Most messages begin with none of fifty, and
+/// this finds out by comparing numbers side by side.
+fn may_have_keyword(data: &[u8]) -> bool {
+    const FIRST: [u32; KEYWORDS.len() + METHODS.len()] = {
+        const fn first(word: &[u8]) -> u32 {
+            match word.first_chunk() {
+                Some(first) => u32::from_le_bytes(*first),
+                None => panic!("every keyword has four bytes"),
+            }
+        }
+        let mut all = [0; KEYWORDS.len() + METHODS.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = match at.checked_sub(KEYWORDS.len()) {
+                None => first(KEYWORDS[at].starts),
+                Some(at) => first(METHODS[at]),
+            };
+            at += 1;
+        }
+        all
+    };
+    data.first_chunk().is_none_or(|&first| FIRST.contains(&u32::from_le_bytes(first)))
+}
+
 /// Recognises a protocol by the words that a message begins with.
 pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
-    for keyword in KEYWORDS {
-        if data.first() == keyword.starts.first() && data.starts_with(keyword.starts) {
-            return keyword.verdict;
+    let may_have_keyword = may_have_keyword(data);
+    if may_have_keyword {
+        for keyword in KEYWORDS {
+            if data.starts_with(keyword.starts) {
+                return keyword.verdict;
+            }
         }
-    }
-    if let Some(verdict) = request_line(data) {
-        return verdict;
+        if let Some(verdict) = request_line(data) {
+            return verdict;
+        }
     }
     if is_odd_request(data) {
         return Verdict::client(Protocol::Http);
@@ -98,7 +126,13 @@ pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
     if starts_with_any_case(data, b"<?xml") && contains(data, b"stream:stream") {
         return Verdict::either(Protocol::Xmpp);
     }
-    if is_prefix_of_a_keyword(data) { Verdict::NeedMore } else { Verdict::Unknown }
+    if b"220 ".starts_with(data)
+        || b"USER ".starts_with(data)
+        || may_have_keyword && is_prefix_of_a_keyword(data)
+    {
+        return Verdict::NeedMore;
+    }
+    Verdict::Unknown
 }
 
 /// Whether the first line asks over HTTP with a method that nobody knows, as scanners do to see
@@ -167,28 +201,26 @@ fn login(data: &[u8], ports: Ports) -> Option<Verdict> {
     if starts_with_any_case(data, b"CAPA\r\n") || starts_with_any_case(data, b"STLS\r\n") {
         return Some(Verdict::client(Protocol::Pop3));
     }
-    if !data.first().is_some_and(u8::is_ascii_alphanumeric) {
-        return None;
-    }
-    let line = first_line(data);
-    let mut words = line.splitn(3, |&b| b == b' ');
-    let tag = words.next()?;
-    let command = words.next()?;
-    let is_tag = (1..=8).contains(&tag.len())
+    const LONGEST_TAG: usize = 8;
+    let tag_end = data.iter().take(LONGEST_TAG + 1).position(|&b| b == b' ')?;
+    let (tag, rest) = data.split_at_checked(tag_end)?;
+    let is_tag = !tag.is_empty()
         && tag.iter().all(u8::is_ascii_alphanumeric)
         && tag.iter().any(u8::is_ascii_digit);
+    if !is_tag {
+        return None;
+    }
+    let command = first_line(rest.get(1..)?).split(|&b| b == b' ').next()?;
     let is_imap = [&b"CAPABILITY"[..], b"LOGIN", b"AUTHENTICATE", b"STARTTLS", b"ID"]
         .iter()
         .any(|name| command.eq_ignore_ascii_case(name));
-    (is_tag && is_imap).then_some(Verdict::client(Protocol::Imap))
+    is_imap.then_some(Verdict::client(Protocol::Imap))
 }
 
 fn is_prefix_of_a_keyword(data: &[u8]) -> bool {
     data.len() < 24
         && (KEYWORDS.iter().any(|keyword| keyword.starts.starts_with(data))
-            || METHODS.iter().any(|method| method.starts_with(data))
-            || b"220 ".starts_with(data)
-            || b"USER ".starts_with(data))
+            || METHODS.iter().any(|method| method.starts_with(data)))
 }
 
 /// Android Debug Bridge: `CNXN`, a version, a size, and the command's complement at byte 20.
