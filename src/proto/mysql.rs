@@ -134,7 +134,9 @@ impl Dissector for Dissection {
 impl Session {
     fn on_client(&mut self, at: Timestamp, number: u8, payload: &[u8], out: &mut Findings) {
         match self.stage {
-            Stage::Response => self.on_response(payload, out),
+            Stage::Response if number > 0 => self.on_response(payload, out),
+            // Who only asks for the version leaves with a command.
+            Stage::Response => self.stage = Stage::Over,
             // A command starts the count anew; proofs go on with it.
             Stage::Commands if number == 0 => {
                 self.flush(at, out);

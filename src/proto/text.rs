@@ -38,6 +38,7 @@ const KEYWORDS: &[Keyword] = &[
     keyword(b"<stream:stream", Protocol::Xmpp, None),
     keyword(b"NICK ", Protocol::Irc, CLIENT),
     keyword(b"CAP LS", Protocol::Irc, CLIENT),
+    keyword(b"STARTTLS\r\n", Protocol::Irc, CLIENT),
     keyword(b"NOTICE AUTH :", Protocol::Irc, SERVER),
     keyword(b"AUTH TLS\r\n", Protocol::Ftp, CLIENT),
 ];

@@ -8,7 +8,7 @@ use std::process::Command;
 use serde_json::{Map, Value};
 
 /// A record as its fields.
-type Record = Map<String, Value>;
+pub(crate) type Record = Map<String, Value>;
 
 /// What is compared of a kind of log.
 pub(crate) struct Comparison {
@@ -90,15 +90,7 @@ impl Comparison {
     }
 
     fn ours(&self, capture: &Path) -> Vec<Record> {
-        let dir = tempfile::tempdir().unwrap();
-        let status = Command::new(env!("CARGO_BIN_EXE_wormwatch"))
-            .args(["replay", "--json", "--events"])
-            .args([dir.path(), capture])
-            .output()
-            .unwrap();
-        assert!(status.status.success(), "{}", capture.display());
-        let log = dir.path().join(format!("{}.log", self.kind));
-        if log.exists() { json_lines(&log) } else { Vec::new() }
+        records(capture, self.kind)
     }
 
     fn compare(&self, agreement: &mut Agreement, name: &str, zeek: Vec<Record>, ours: Vec<Record>) {
@@ -145,6 +137,19 @@ impl Comparison {
         let fields = ends.iter().chain(self.identity);
         fields.map(|field| record.get(*field).map_or(String::new(), Value::to_string)).collect()
     }
+}
+
+/// Our records of a kind for a capture.
+pub(crate) fn records(capture: &Path, kind: &str) -> Vec<Record> {
+    let dir = tempfile::tempdir().unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_wormwatch"))
+        .args(["replay", "--json", "--events"])
+        .args([dir.path(), capture])
+        .output()
+        .unwrap();
+    assert!(status.status.success(), "{}", capture.display());
+    let log = dir.path().join(format!("{kind}.log"));
+    if log.exists() { json_lines(&log) } else { Vec::new() }
 }
 
 /// Whether two values are equal; what is absent is as good as an empty list.
