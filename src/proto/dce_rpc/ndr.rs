@@ -130,7 +130,7 @@ impl<'a> Arguments<'a> {
 
 /// The strings of UTF-16 in some arguments, wherever they are: at most `limit` of them.
 ///
-/// A string is told from other bytes by its three counts and its printable units. It serves calls
+/// A string is told from other bytes by its three counts and by being mostly ASCII. It serves calls
 /// whose structures are too deep to walk, as a printer driver's or a method's arguments.
 pub(super) fn strings(data: &[u8], limit: usize) -> Vec<String> {
     let mut found = Vec::new();
@@ -148,18 +148,30 @@ pub(super) fn strings(data: &[u8], limit: usize) -> Vec<String> {
     found
 }
 
+/// Units of the longest string that is looked for: command lines with encoded scripts are long.
+const LONGEST: u32 = 16 * 1024;
+/// Units by which text is told from other numbers: most of what names and runs things is ASCII.
+const SAMPLE: usize = 32;
+
 /// How many units the string at `at` has, if one is there.
 fn string_at(data: &[u8], at: usize) -> Option<usize> {
     let (size, middle, length) = (le32(data, at)?, le32(data, at + 4)?, le32(data, at + 8)?);
     // A conformant and varying string has an offset of 0 in the middle, a BSTR its size in bytes.
     let is_bstr = size == length && middle == length.wrapping_mul(2);
     let is_string = middle == 0 && length <= size;
-    if !(2..=4096).contains(&length) || !(is_bstr || is_string) {
+    if !(2..=LONGEST).contains(&length) || !(is_bstr || is_string) {
         return None;
     }
-    let first = le16(data, at + 12)?;
-    let is_text = |unit: u16| unit >= 0x20 && unit != 0x7f && !(0xd800..0xf900).contains(&unit);
-    is_text(first).then_some(length as usize)
+    let units = (0..(length as usize).min(SAMPLE)).map_while(|unit| le16(data, at + 12 + 2 * unit));
+    let (mut total, mut plain) = (0, 0);
+    for unit in units.take_while(|&unit| unit != 0) {
+        if unit < 0x20 || (0xd800..0xf900).contains(&unit) {
+            return None;
+        }
+        total += 1;
+        plain += usize::from(unit < 0x7f);
+    }
+    (2 * plain > total).then_some(length as usize)
 }
 
 #[cfg(test)]
@@ -203,6 +215,15 @@ pub(super) mod tests {
         let data = wide("C:\\Windows\\long name");
 
         assert_eq!(Arguments::new(&data[..32]).wide().as_deref(), Some("C:\\Windows"));
+    }
+
+    #[test]
+    fn takes_no_numbers_for_text() {
+        let pointers =
+            [&[5, 0, 0, 0, 0, 0, 0, 0, 5, 0, 0, 0][..], b"UserUserUserUserUser"].concat();
+
+        assert_eq!(strings(&pointers, 9), Vec::<String>::new());
+        assert_eq!(strings(&[3; 64], 9), Vec::<String>::new());
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! have in common, and the pipes' remote calls, is in `shares` and `files`.
 
 mod files;
+mod message1;
 mod names;
 mod shares;
 mod stream;

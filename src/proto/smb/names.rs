@@ -279,6 +279,7 @@ pub(super) fn status(status: u32) -> String {
         0xc000_0190 => "TRUST_FAILURE",
         0xc000_0192 => "NETLOGON_NOT_STARTED",
         0xc000_0193 => "ACCOUNT_EXPIRED",
+        0xc000_019c => "FS_DRIVER_REQUIRED",
         0xc000_0199 => "NOLOGON_WORKSTATION_TRUST_ACCOUNT",
         0xc000_0203 => "USER_SESSION_DELETED",
         0xc000_0205 => "INSUFF_SERVER_RESOURCES",
@@ -286,6 +287,7 @@ pub(super) fn status(status: u32) -> String {
         0xc000_0224 => "PASSWORD_MUST_CHANGE",
         0xc000_0234 => "ACCOUNT_LOCKED_OUT",
         0xc000_0257 => "PATH_NOT_COVERED",
+        0xc000_0275 => "NOT_A_REPARSE_POINT",
         0xc000_035c => "NETWORK_SESSION_EXPIRED",
         other => return format!("unknown-{other}"),
     };

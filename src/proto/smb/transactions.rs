@@ -5,10 +5,11 @@
 //! away is the shape: secondaries of another kind than the request, functions that nobody uses,
 //! more data than was announced. What the data is does not matter.
 
+use super::message1::{Block, Header};
 use super::names;
 use super::shares::NAME_LIMIT;
 use super::stream::Content;
-use super::v1::{Block, Header, cmd, pass, tree};
+use super::v1::{cmd, pass, tree};
 use super::v2::Context;
 use crate::event::{SmbCmd, SmbMapping, SmbTransaction};
 use crate::proto::Role;
@@ -22,6 +23,9 @@ const TRANSACTION2: u8 = 0x32;
 const TRANSACTION2_SECONDARY: u8 = 0x33;
 const NT_TRANSACT: u8 = 0xa0;
 const NT_TRANSACT_SECONDARY: u8 = 0xa1;
+
+/// Stands for none: functions are small numbers.
+const NO_FUNCTION: u16 = u16::MAX;
 
 /// TRANS_TRANSACT_NMPIPE: write to a pipe and read its answer.
 const TRANSACT_NMPIPE: u16 = 0x26;
@@ -145,7 +149,7 @@ impl Transactions {
             let transaction = Transaction {
                 at: context.at,
                 command: command.wrapping_sub(1),
-                function: u16::MAX,
+                function: NO_FUNCTION,
                 handle: None,
                 argument: None,
                 change: Change::Nothing,
@@ -245,7 +249,7 @@ impl Transaction {
             return;
         }
         let sub_command = match self.command {
-            _ if self.function == u16::MAX => None,
+            _ if self.function == NO_FUNCTION => None,
             TRANSACTION => Some(names::pipe_function(self.function)),
             TRANSACTION2 => Some(names::file_function(self.function)),
             _ => Some(names::nt_function(self.function)),
@@ -324,9 +328,14 @@ fn reply_data(command: u8, words: &[u8]) -> Content {
     Content { start: short(words, 14), length: short(words, 12) }
 }
 
+/// The function, if there is one: mail slots and old remote calls go by the name alone.
 fn function(command: u8, words: &[u8]) -> u16 {
-    let at = if command == NT_TRANSACT { 36 } else { 28 };
-    le16(words, at).unwrap_or(0)
+    let function = match command {
+        NT_TRANSACT => le16(words, 36),
+        _ if byte(words, 26) == Some(0) => None,
+        _ => le16(words, 28),
+    };
+    function.unwrap_or(NO_FUNCTION)
 }
 
 /// The file or pipe that a function names ([MS-CIFS] 2.2.6).
