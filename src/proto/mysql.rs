@@ -405,14 +405,16 @@ mod tests {
     }
 
     fn shown(out: &Findings) -> Vec<(&str, &str, Option<bool>)> {
-        let shown = |record| match record {
-            &Record::Mysql(ref mysql) => (mysql.cmd, &*mysql.arg, mysql.success),
-            &Record::Login(ref login) => {
-                ("LOGIN", login.user.as_deref().unwrap_or_default(), login.success)
-            }
-            other => panic!("{other:?}"),
-        };
-        out.records.iter().map(shown).collect()
+        out.records
+            .iter()
+            .map(|record| match record {
+                Record::Mysql(mysql) => (mysql.cmd, &*mysql.arg, mysql.success),
+                Record::Login(login) => {
+                    ("LOGIN", login.user.as_deref().unwrap_or_default(), login.success)
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect()
     }
 
     #[test]

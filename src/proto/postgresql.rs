@@ -414,19 +414,23 @@ mod tests {
     }
 
     fn requests(out: &Findings) -> Vec<&Postgresql> {
-        let request = |record| match record {
-            &Record::Postgresql(ref request) => Some(request),
-            _ => None,
-        };
-        out.records.iter().filter_map(request).collect()
+        out.records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Postgresql(request) => Some(request),
+                _ => None,
+            })
+            .collect()
     }
 
     fn logins(out: &Findings) -> Vec<(&str, Option<&str>, Option<bool>)> {
-        let login = |record| match record {
-            &Record::Login(ref login) => Some((login.method, login.user.as_deref(), login.success)),
-            _ => None,
-        };
-        out.records.iter().filter_map(login).collect()
+        out.records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Login(login) => Some((login.method, login.user.as_deref(), login.success)),
+                _ => None,
+            })
+            .collect()
     }
 
     #[test]

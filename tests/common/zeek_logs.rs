@@ -67,7 +67,7 @@ impl Comparison {
             let folder = log.parent().expect("a log lies in a folder");
             let name = folder.strip_prefix(corpus.join("zeek-logs")).expect("below the logs");
             let ours = self.ours(&corpus.join(name));
-            self.compare(&mut agreement, &name.to_string_lossy(), json_lines(&log), ours);
+            self.compare(&mut agreement, &name.to_string_lossy(), &json_lines(&log), ours);
         }
         agreement
     }
@@ -83,7 +83,7 @@ impl Comparison {
             let capture = captures.get(&*folder.to_string_lossy());
             let is_other = self.incomparable.iter().any(|(part, _)| name.contains(part));
             if let (true, false, Some(capture)) = (name.ends_with(&ending), is_other, capture) {
-                self.compare(&mut agreement, &name, table(&log), self.ours(capture));
+                self.compare(&mut agreement, &name, &table(&log), self.ours(capture));
             }
         }
         agreement
@@ -93,7 +93,7 @@ impl Comparison {
         records(capture, self.kind)
     }
 
-    fn compare(&self, agreement: &mut Agreement, name: &str, zeek: Vec<Record>, ours: Vec<Record>) {
+    fn compare(&self, agreement: &mut Agreement, name: &str, zeek: &[Record], ours: Vec<Record>) {
         let show = std::env::var_os("WORMWATCH_SHOW_DIFFERENCES").is_some();
         agreement.zeek += zeek.len();
         agreement.ours += ours.len();
@@ -101,7 +101,7 @@ impl Comparison {
         for record in ours {
             by_identity.entry(self.identity(&record)).or_default().push(record);
         }
-        for theirs in &zeek {
+        for theirs in zeek {
             let candidates = by_identity.entry(self.identity(theirs)).or_default();
             let equal = |mine: &Record| {
                 let fields = self.fields.iter();
