@@ -1,10 +1,11 @@
 //! How fast is `wormwatch replay`, beside `tcpdump -r FILE -w /dev/null` and a bare loop over the
 //! same records, in one run on one machine?
 //!
-//! `cargo bench --bench replay` generates the capture once (`target/bench/mixed.pcap`, 5 million
-//! packets, about 1.1 GB), reads it into the page cache, and then times every contender in turn,
-//! `ROUNDS` times over, so that a busy minute hits all of them. The best of each is printed, with
-//! its share of the bare loop's speed. With `-- FILE.pcap` it measures another capture.
+//! `cargo bench --bench replay` generates two captures once (`target/bench/`, 5 million packets each,
+//! about 3 and 1 GB): an ordinary network's mixture, and one where everything is new (see
+//! `wormwatch::synth::mixture`). Each is read into the page cache, and then every contender is timed
+//! in turn, `ROUNDS` times over, so that a busy minute hits all of them. The best of each is printed,
+//! with its share of the bare loop's speed. With `-- FILE.pcap` it measures another capture.
 //!
 //! "One core" means pinned by `taskset`: threads of the contender then share that core.
 
@@ -38,12 +39,20 @@ fn main() -> anyhow::Result<()> {
         println!("{}", bare_loop(Path::new(file))?);
         return Ok(());
     }
-    let capture = match arguments.as_slice() {
-        [] => generated()?,
-        [file] => PathBuf::from(file),
+    match arguments.as_slice() {
+        [] => {
+            compare(&generated("everyday", Mixture::everyday)?)?;
+            println!();
+            compare(&generated("restless", Mixture::restless)?)
+        }
+        [file] => compare(Path::new(file)),
         _ => bail!("usage: cargo bench --bench replay [-- FILE.pcap]"),
-    };
-    let packets = bare_loop(&capture)?;
+    }
+}
+
+/// Times every contender on a capture and prints how they did.
+fn compare(capture: &Path) -> anyhow::Result<()> {
+    let packets = bare_loop(capture)?;
     let bytes = capture.metadata()?.len();
     println!(
         "{}: {packets} packets, {:.0} MB, best of {ROUNDS} rounds\n",
@@ -51,7 +60,7 @@ fn main() -> anyhow::Result<()> {
         bytes as f64 / 1e6
     );
 
-    let contenders = contenders(&capture)?;
+    let contenders = contenders(capture)?;
     let mut best = vec![Duration::MAX; contenders.len()];
     for _ in 0..ROUNDS {
         for (contender, best) in contenders.iter().zip(&mut best) {
@@ -128,13 +137,14 @@ fn contenders(capture: &Path) -> anyhow::Result<Vec<Contender>> {
 }
 
 /// Generates the capture unless it is there already.
-fn generated() -> anyhow::Result<PathBuf> {
+fn generated(name: &str, mixture: fn(u64) -> Mixture) -> anyhow::Result<PathBuf> {
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("target/bench");
     std::fs::create_dir_all(&dir)?;
-    let (capture, unfinished) = (dir.join("mixed.pcap"), dir.join("mixed.pcap.tmp"));
+    let capture = dir.join(format!("{name}.pcap"));
+    let unfinished = capture.with_extension("tmp");
     if !capture.exists() {
         println!("generating {}", capture.display());
-        write_file(&unfinished, Resolution::Nanos, Mixture::new(1).take(PACKETS))?;
+        write_file(&unfinished, Resolution::Nanos, mixture(1).take(PACKETS))?;
         std::fs::rename(&unfinished, &capture)?;
     }
     Ok(capture)

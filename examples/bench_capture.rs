@@ -14,6 +14,9 @@ struct Arguments {
     /// How many packets.
     #[arg(long, default_value_t = 5_000_000)]
     packets: usize,
+    /// Whether everything in it is new, which no ordinary link's traffic is.
+    #[arg(long)]
+    restless: bool,
     /// What decides everything random in it.
     #[arg(long, default_value_t = 1)]
     seed: u64,
@@ -23,7 +26,8 @@ struct Arguments {
 
 fn main() -> anyhow::Result<()> {
     let arguments = Arguments::parse();
-    let packets = Mixture::new(arguments.seed).take(arguments.packets);
+    let mixture = if arguments.restless { Mixture::restless } else { Mixture::everyday };
+    let packets = mixture(arguments.seed).take(arguments.packets);
     write_file(&arguments.out, Resolution::Nanos, packets)
         .with_context(|| format!("cannot write {}", arguments.out.display()))?;
     Ok(())

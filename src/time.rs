@@ -37,10 +37,15 @@ impl Timestamp {
         self.0 as f64 / 1e9
     }
 
+    /// Nanoseconds passed since `earlier`; zero if `earlier` is later.
+    #[inline]
+    pub fn nanos_since(self, earlier: Self) -> u64 {
+        u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0)
+    }
+
     /// Time passed since `earlier`; zero if `earlier` is later.
     pub fn since(self, earlier: Self) -> Duration {
-        let nanos = self.0.saturating_sub(earlier.0);
-        Duration::from_nanos(u64::try_from(nanos).unwrap_or(0))
+        Duration::from_nanos(self.nanos_since(earlier))
     }
 }
 

@@ -6,7 +6,7 @@ use super::ip::{self, Ip, Span};
 use super::link::{self, Labels, Layer};
 use super::{
     Body, DecodeConfig, FragmentStats, IpPacket, Linked, Oddities, Oddity, Packet, Skip,
-    TransportHeader, Tunnel, arp, icmp, transport, tunnel,
+    TransportHeader, Tunnel, arp, icmp, plain, transport, tunnel,
 };
 use crate::net::MacAddr;
 use crate::source::Frame;
@@ -65,12 +65,27 @@ impl Decoder {
     ///
     /// # Errors
     /// The reason why there is no packet.
+    #[inline]
     pub fn network<'a>(
         &'a mut self,
         frame: &Frame<'a>,
         linked: Linked<'a>,
     ) -> Result<Packet<'a>, Skip> {
         self.odd.clear();
+        if let Layer::Ip4(bytes) = linked.layer
+            && let Some(ip) = plain::ipv4(bytes)
+        {
+            return Ok(packet(frame, linked.labels, None, Body::Ip(ip)));
+        }
+        self.unusual(frame, linked)
+    }
+
+    /// The general way, layer by layer.
+    pub(super) fn unusual<'a>(
+        &'a mut self,
+        frame: &Frame<'a>,
+        linked: Linked<'a>,
+    ) -> Result<Packet<'a>, Skip> {
         let Self { fragments, wholes, odd } = self;
         let mut wholes = wholes.iter_mut();
         let Linked { mut labels, mut layer, mut missing } = linked;
@@ -312,19 +327,6 @@ mod tests {
         let oddities = decoder.oddities();
         assert!(oddities.iter().eq([Oddity::ExceededTunnelMaxDepth]));
         assert!(oddities.ends().is_some());
-    }
-
-    #[test]
-    fn both_directions_choose_the_same_worker() {
-        let pair = |packet: &[u8]| {
-            let mut decoder = Decoder::new(&DecodeConfig::default());
-            decoder.decode(&frame_at(0, LinkType::RAW, packet)).unwrap().shard_pair()
-        };
-        let (a, b) = ([192, 0, 2, 9].into(), [192, 0, 2, 1].into());
-        let there = ip4_between((a, b), 6, (0, 0), &tcp(2, &[]));
-        let back = ip4_between((b, a), 6, (0, 0), &tcp(0x12, &[]));
-
-        assert_eq!(pair(&there), pair(&back));
     }
 
     proptest! {

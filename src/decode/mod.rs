@@ -6,11 +6,13 @@ mod config;
 mod datagram;
 mod decoder;
 mod fragment;
+mod glimpse;
 mod gre;
 mod icmp;
 mod ip;
 mod link;
 mod oddity;
+mod plain;
 mod skip;
 mod transport;
 mod tunnel;
@@ -23,11 +25,12 @@ use std::net::IpAddr;
 pub use config::DecodeConfig;
 pub use decoder::Decoder;
 pub use fragment::FragmentStats;
+pub use glimpse::{Glimpse, glimpse};
 pub use link::Linked;
 pub use oddity::{Oddities, Oddity};
 pub use skip::Skip;
 
-use crate::net::MacAddr;
+use crate::net::{Endpoint, MacAddr, Transport};
 use crate::time::Timestamp;
 
 /// A decoded packet: the innermost addresses and transport, payload borrowed from the frame.
@@ -50,10 +53,11 @@ pub struct Packet<'a> {
 }
 
 impl Packet<'_> {
-    /// The two addresses that choose the flow worker, in order, so that both directions meet. An
-    /// ICMP error belongs where the connection is that it is about, so it gives the quoted packet's.
+    /// The two addresses that choose the flow worker, whichever comes first. An ICMP error belongs
+    /// where the connection is that it is about, so it gives the quoted packet's.
+    #[inline]
     pub fn shard_pair(&self) -> (IpAddr, IpAddr) {
-        let (a, b) = match &self.body {
+        match &self.body {
             Body::Arp(arp) => (arp.sender, arp.target),
             Body::Ip(ip) => match ip.transport {
                 TransportHeader::Icmp(IcmpMessage { quoted: Some(quoted), .. }) => {
@@ -61,8 +65,20 @@ impl Packet<'_> {
                 }
                 _ => (ip.src, ip.dst),
             },
+        }
+    }
+
+    /// Who talks to whom, if it is TCP or UDP.
+    #[inline]
+    pub fn glimpse(&self) -> Option<Glimpse> {
+        let Body::Ip(ip) = &self.body else { return None };
+        let (transport, src_port, dst_port) = match &ip.transport {
+            TransportHeader::Tcp(tcp) => (Transport::Tcp, tcp.src_port, tcp.dst_port),
+            TransportHeader::Udp(udp) => (Transport::Udp, udp.src_port, udp.dst_port),
+            TransportHeader::Icmp(_) | TransportHeader::Sctp(_) => return None,
         };
-        if a <= b { (a, b) } else { (b, a) }
+        let (src, dst) = (Endpoint::new(ip.src, src_port), Endpoint::new(ip.dst, dst_port));
+        Some(Glimpse { transport, src, dst })
     }
 }
 

@@ -30,6 +30,12 @@ pub(super) fn in_udp<'a>(datagram: &UdpDatagram<'a>) -> Option<Inner<'a>> {
     }
 }
 
+/// Whether a datagram from or to this port may be a tunnel at all.
+#[inline]
+pub(super) const fn may_be_at(port: u16) -> bool {
+    matches!(port, 2152 | 3544 | 4789 | 4790 | 6081 | 8472)
+}
+
 /// RFC 7348 section 5, with the group policy bit of its common extension. Linux drops frames that
 /// set any other.
 fn vxlan(payload: &[u8]) -> Option<Inner<'_>> {

@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 
 use super::report::{Gate, Sample, spoken};
 use super::seen::{Seen, peer_hash};
-use super::{Detector, Evidence, Family};
+use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Arp, Body, Event};
+use crate::event::{Arp, Body};
 use crate::inventory::{Inventory, Role, Table, Weigh};
 use crate::net::MacAddr;
 use crate::time::Timestamp;
@@ -169,7 +169,7 @@ impl Detector for ArpSweep {
         Self::ID
     }
 
-    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
+    fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
         let Body::Arp(arp) = &event.body else { return };
         let Some(host) = self.sender(arp) else { return };
         // Gratuitous ARP and announcements ask for the sender's own address.

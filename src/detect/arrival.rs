@@ -3,14 +3,13 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::attempt::Attempt;
 use super::report::{Sample, spoken};
 use super::seen::{Seen, peer_hash};
 use super::services::Direction;
+use super::sight::Sight;
 use super::{Evidence, Family};
 use crate::config::units::ByteSize;
-use crate::event::Event;
-use crate::inventory::{Inventory, Table, Weigh};
+use crate::inventory::{Table, Weigh};
 use crate::time::Timestamp;
 
 /// What makes an arrival worth a word.
@@ -56,15 +55,14 @@ impl Arrivals {
     /// Counts whom an arrival calls. `what` begins the sentence.
     pub(crate) fn on_event(
         &mut self,
-        event: &Event,
-        inventory: &Inventory,
+        event: &Sight<'_>,
         detector: &'static str,
         what: &str,
     ) -> Option<Evidence> {
         if self.arrivals.is_empty() {
             return None;
         }
-        let attempt = Attempt::of(event, inventory)?;
+        let attempt = event.attempt()?;
         let at = self.arrivals.peek(&attempt.src)?.at;
         if attempt.ts.since(at) > self.terms.within {
             self.arrivals.remove(&attempt.src);

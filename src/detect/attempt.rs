@@ -34,6 +34,8 @@ pub(crate) struct Attempt {
     pub(crate) opening: Opening,
     /// How long it has waited for an answer, at least.
     pub(crate) waited: Duration,
+    /// Whether the target is known to have offered the service to somebody.
+    pub(crate) is_offered: bool,
     /// The connection.
     pub(crate) conversation: Conversation,
 }
@@ -73,6 +75,7 @@ impl Attempt {
             outcome: contact.outcome,
             opening: contact.opening,
             waited: contact.waited.max(resent_for(contact)),
+            is_offered: inventory.offers(dst, service),
             conversation: *talk,
         })
     }
@@ -109,6 +112,7 @@ impl Attempt {
             outcome: Some(Outcome::Refused),
             opening: Opening::Rst,
             waited: Duration::ZERO,
+            is_offered: inventory.offers(dst, service),
             conversation: *talk,
         })
     }
@@ -133,6 +137,11 @@ impl Attempt {
             Some(Outcome::Unanswered) => failure_weight,
             None => failure_weight * (1.0 - (-self.waited.as_secs_f64()).exp()),
         }
+    }
+
+    /// Whether who tried is one of ours.
+    pub(crate) const fn is_own(&self) -> bool {
+        matches!(self.direction, Direction::Internal | Direction::Outbound)
     }
 
     /// Whether the other end let it in.

@@ -12,11 +12,11 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::logins::{self, Login};
+use super::logins::{self, Login, Spoken};
 use super::report::{Gate, Sample, spoken};
-use super::{Detector, Evidence, Family};
+use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Body, Conn, Conversation, Event, Outcome};
+use crate::event::{Body, Conn, Conversation, Outcome};
 use crate::inventory::{Inventory, Table, Tally, Weigh, stable_hash};
 use crate::net::{Transport, is_group};
 use crate::time::Timestamp;
@@ -108,6 +108,7 @@ struct Client {
 #[derive(Debug)]
 pub struct Bruteforce {
     config: Config,
+    spoken: Spoken,
     clients: Table<IpAddr, Client>,
 }
 
@@ -117,7 +118,11 @@ impl Bruteforce {
 
     /// A detector that has seen nothing.
     pub fn new(config: &Config) -> Self {
-        Self { clients: Table::new(config.budget.0), config: config.clone() }
+        Self {
+            clients: Table::new(config.budget.0),
+            spoken: Spoken::new(&config.logins),
+            config: config.clone(),
+        }
     }
 }
 
@@ -126,7 +131,7 @@ impl Detector for Bruteforce {
         Self::ID
     }
 
-    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
+    fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
         let (Body::Conn(conn), Some(talk)) = (&event.body, &event.conversation) else { return };
         if talk.transport != Transport::Tcp
             || !matches!(conn.outcome, None | Some(Outcome::Accepted | Outcome::AppFailed))
@@ -135,6 +140,9 @@ impl Detector for Bruteforce {
             return;
         }
         let service = talk.service();
+        if !self.spoken.may_be(service, conn) {
+            return;
+        }
         let Some((index, login)) =
             self.config.logins.iter().enumerate().find(|(_, login)| login.is_spoken(service, conn))
         else {

@@ -14,9 +14,9 @@ use super::attempt::Attempt;
 use super::report::{Gate, REPORT_MIN, Sample};
 use super::seen::{Seen, peer_hash};
 use super::services::Direction;
-use super::{Detector, Evidence, Family};
+use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Event, Outcome};
+use crate::event::Outcome;
 use crate::inventory::{Inventory, Networks, Table, Weigh};
 
 /// What is dark.
@@ -139,20 +139,20 @@ impl Detector for Dark {
         Self::ID
     }
 
-    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
-        let Some(attempt) = Attempt::of(event, inventory) else { return };
+    fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
+        let Some(attempt) = event.attempt() else { return };
         let is_decoy = self.config.decoys.contains(attempt.dst);
         let is_inside = matches!(attempt.direction, Direction::Internal | Direction::Inbound);
         let is_living = is_inside && attempt.is_accepted();
         if !is_decoy && !is_living {
             // The end of the input says little; a moment's silence says nothing.
             let failure = attempt.failure(inventory.failure_weight());
-            if failure < 0.5 || !self.is_dark(&attempt, inventory) {
+            if failure < 0.5 || !self.is_dark(attempt, inventory) {
                 return;
             }
         }
         let config = &self.config;
-        let is_own = inventory.is_internal(attempt.src);
+        let is_own = attempt.is_own();
         out.extend(self.sources.update(attempt.src, is_own, Source::default, |source| {
             if !source.seen.insert(peer_hash(attempt.dst), config.targets_max) {
                 return None;
@@ -165,7 +165,7 @@ impl Detector for Dark {
             source.dark += u32::from(!is_decoy);
             source.has_talked |= attempt.is_accepted();
             source.sample.add(attempt.dst, Some(attempt.conversation));
-            source.evidence(&attempt, config)
+            source.evidence(attempt, config)
         }));
     }
 

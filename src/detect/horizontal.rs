@@ -18,9 +18,9 @@ use super::report::{Gate, Sample, spoken};
 use super::seen::{Seen, edge_hash, peer_hash};
 use super::services::{Class, Direction, class};
 use super::walk::{Odds, Walk};
-use super::{Detector, Evidence, Family};
+use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Event, Opening, Outcome};
+use crate::event::{Opening, Outcome};
 use crate::inventory::{Inventory, Table, Weigh, mix, neighbourhood, stable_hash};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
@@ -155,8 +155,6 @@ struct Source {
 struct View {
     failure_weight: f64,
     outside_is_silent: bool,
-    /// Whether the service is known to have been there.
-    is_offered: bool,
 }
 
 /// The detector.
@@ -183,20 +181,19 @@ impl Detector for Horizontal {
         Self::ID
     }
 
-    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
-        let Some(attempt) = Attempt::of(event, inventory) else { return };
+    fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
+        let Some(attempt) = event.attempt() else { return };
         if attempt.service.transport == Transport::Icmp {
             return; // scan.icmp's
         }
         let view = View {
             failure_weight: inventory.failure_weight(),
             outside_is_silent: inventory.outside_is_silent(attempt.start),
-            is_offered: inventory.offers(attempt.dst, attempt.service),
         };
-        let is_own = inventory.is_internal(attempt.src);
+        let is_own = attempt.is_own();
         let config = &self.config;
         self.sources.update(attempt.src, is_own, Source::default, |source| {
-            config.weigh(source, &attempt, view, out);
+            config.weigh(source, attempt, view, out);
         });
     }
 
@@ -252,7 +249,7 @@ impl Config {
         let failure = failure
             * self.stray(attempt, is_everyday, is_dense)
             * if is_acquainted { self.acquainted_weight } else { 1.0 }
-            * if view.is_offered { self.offered_weight } else { 1.0 }
+            * if attempt.is_offered { self.offered_weight } else { 1.0 }
             * if is_everyday && view.outside_is_silent { self.uplink_down_weight } else { 1.0 };
         let one = Subject { direction: attempt.direction, service: Some(attempt.service) };
         self.step(source, one, attempt, failure, odds, is_everyday);

@@ -8,9 +8,9 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::arrival::{Arrivals, Terms};
-use super::{Detector, Evidence};
+use super::{Detector, Evidence, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Body, Event};
+use crate::event::Body;
 use crate::inventory::Inventory;
 
 /// When an arrival is worth a word.
@@ -76,7 +76,7 @@ impl Detector for AwakenedHost {
         Self::ID
     }
 
-    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
+    fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
         let src = match (&event.body, &event.conversation) {
             (Body::Arp(arp), _) => arp.sender,
             (Body::Contact(contact), Some(talk)) if contact.client_packets > 0 => talk.client.addr,
@@ -86,12 +86,7 @@ impl Detector for AwakenedHost {
         if slept.is_some_and(|slept| slept >= self.silence) && inventory.is_internal(src) {
             self.arrivals.arrive(src, event.ts);
         }
-        out.extend(self.arrivals.on_event(
-            event,
-            inventory,
-            Self::ID,
-            "spoke again after a long silence",
-        ));
+        out.extend(self.arrivals.on_event(event, Self::ID, "spoke again after a long silence"));
     }
 
     fn state_bytes(&self) -> usize {

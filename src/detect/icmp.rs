@@ -15,9 +15,9 @@ use super::report::{Gate, Sample, spoken};
 use super::seen::{Seen, peer_hash};
 use super::services::Direction;
 use super::walk::{Odds, Walk};
-use super::{Detector, Evidence, Family};
+use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Body, Event};
+use crate::event::Body;
 use crate::inventory::{Inventory, Role, Table, Weigh};
 use crate::net::Transport;
 use crate::time::Timestamp;
@@ -135,19 +135,19 @@ impl Detector for IcmpSweep {
         Self::ID
     }
 
-    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
+    fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
         let config = &self.config;
         match &event.body {
             Body::Contact(_) => {
-                let Some(attempt) = Attempt::of(event, inventory) else { return };
+                let Some(attempt) = event.attempt() else { return };
                 let service = attempt.service;
                 if service.transport != Transport::Icmp || !QUERIES.contains(&service.port) {
                     return;
                 }
                 let weight = inventory.failure_weight();
-                let is_own = inventory.is_internal(attempt.src);
+                let is_own = attempt.is_own();
                 out.extend(self.sources.update(attempt.src, is_own, Source::default, |source| {
-                    source.ping(&attempt, weight, config)
+                    source.ping(attempt, weight, config)
                 }));
             }
             Body::Icmp(icmp) if icmp.v6 && icmp.kind == SOLICITATION => {

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 
 use super::testing::{icmp, ip, is_at, ping, tcp, udp, who_has};
-use super::{DetectConfig, Detector, Evidence, all};
+use super::{DetectConfig, Detector, Evidence, Sight, all};
 use crate::event::{Event, Opening};
 use crate::inventory::Inventory;
 
@@ -20,7 +20,7 @@ fn watch(mut events: Vec<Event>) -> Vec<Evidence> {
     let mut said = Vec::new();
     for event in &events {
         for detector in &mut detectors {
-            detector.on_event(event, &inventory, &mut said);
+            detector.on_event(&Sight::new(event, &inventory), &inventory, &mut said);
         }
         inventory.on_event(event);
     }

@@ -80,6 +80,32 @@ impl Login {
     }
 }
 
+/// Everything that any login speaks or listens at, to find out quickly that nearly every connection
+/// is none.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Spoken {
+    /// Sorted.
+    ports: Vec<u16>,
+    names: Vec<String>,
+}
+
+impl Spoken {
+    pub(crate) fn new(logins: &[Login]) -> Self {
+        let mut ports: Vec<u16> = logins.iter().flat_map(|login| &login.ports).copied().collect();
+        ports.sort_unstable();
+        let names = logins.iter().flat_map(|login| std::iter::once(&login.name).chain(&login.also));
+        Self { ports, names: names.cloned().collect() }
+    }
+
+    /// Whether [`Login::is_spoken`] may hold for any of them.
+    pub(crate) fn may_be(&self, service: Service, conn: &Conn) -> bool {
+        self.ports.binary_search(&service.port).is_ok()
+            || conn.service.is_some_and(|name| {
+                name.contains(',') || self.names.iter().any(|known| known == name)
+            })
+    }
+}
+
 /// The known protocols. Where the sizes come from is in `docs/detectors.md`.
 pub(crate) fn known() -> Vec<Login> {
     type Row = (&'static str, &'static [&'static str], &'static [u16], [u64; 4], u32, [f64; 3]);

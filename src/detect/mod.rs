@@ -18,6 +18,7 @@ pub mod logins;
 mod report;
 mod seen;
 mod services;
+mod sight;
 pub mod sketch;
 pub mod slow;
 #[cfg(test)]
@@ -31,9 +32,10 @@ use serde::Serialize;
 
 pub use config::{DetectConfig, all};
 pub use services::{Class, Direction, class};
+pub use sight::Sight;
 pub use walk::Odds;
 
-use crate::event::{Conversation, Event};
+use crate::event::Conversation;
 use crate::inventory::Inventory;
 use crate::net::Service;
 use crate::time::Timestamp;
@@ -107,7 +109,7 @@ pub trait Detector: Send {
     fn id(&self) -> &'static str;
 
     /// Looks at one event. `inventory` does not contain the event yet.
-    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>);
+    fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>);
 
     /// Looks at the time, once a second of packet time at the most, and once at the end of input.
     fn on_tick(&mut self, now: Timestamp, inventory: &Inventory, out: &mut Vec<Evidence>) {

@@ -20,9 +20,9 @@ use super::report::{Gate, Sample, spoken};
 use super::seen::peer_hash;
 use super::services::{Class, Direction};
 use super::sketch::{EXACT_MAX, Sketch};
-use super::{Detector, Evidence, Family};
+use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Event, Opening};
+use crate::event::Opening;
 use crate::inventory::{Inventory, Role, Table, Weigh};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
@@ -152,8 +152,8 @@ impl Detector for Slow {
         Self::ID
     }
 
-    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
-        let Some(attempt) = Attempt::of(event, inventory) else { return };
+    fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
+        let Some(attempt) = event.attempt() else { return };
         let threshold = match (attempt.class, attempt.direction) {
             (Class::Admin, _) => self.config.admin_hosts,
             (_, Direction::Internal) if attempt.service.transport == Transport::Tcp => {
@@ -164,23 +164,23 @@ impl Detector for Slow {
         if matches!(attempt.opening, Opening::Ack | Opening::Fin) {
             return;
         }
-        let is_own = inventory.is_internal(attempt.src);
         let weight = inventory.failure_weight();
-        let is_outage = inventory.offers(attempt.dst, attempt.service);
-        let by_trade = [Role::Resolver, Role::Gateway, Role::Monitor, Role::DomainController]
-            .iter()
-            .any(|role| inventory.has_role(attempt.src, *role));
         let config = &self.config;
-        let factor = if by_trade { config.role_factor } else { 1.0 };
+        // Few hosts come so far that it matters what they are.
+        let factor = || {
+            let by_trade = [Role::Resolver, Role::Gateway, Role::Monitor, Role::DomainController]
+                .iter()
+                .any(|role| inventory.has_role(attempt.src, *role));
+            if by_trade { config.role_factor } else { 1.0 }
+        };
         let any = (attempt.class == Class::Admin).then_some((None, config.any_admin_hosts));
         let subjects = std::iter::once((Some(attempt.service), threshold)).chain(any);
-        self.sources.update(attempt.src, is_own, Source::default, |source| {
+        self.sources.update(attempt.src, attempt.is_own(), Source::default, |source| {
             for (service, threshold) in subjects {
                 let told = source.told_of_others(service);
-                if let Some(met) = source.met(service, config.services_max)
-                    && met.meet(&attempt, weight, is_outage)
-                {
-                    out.extend(met.evidence(&attempt, threshold * factor, told, config));
+                let Some(met) = source.met(service, config.services_max) else { continue };
+                if met.meet(attempt, weight) && met.may_be_odd(threshold, config) {
+                    out.extend(met.evidence(attempt, threshold * factor(), told, config));
                 }
             }
         });
@@ -226,8 +226,8 @@ impl Met {
     const UNREMARKABLE: u32 = 3;
 
     /// Notes an attempt; `true` if its target is new. That a service fails which the host is known
-    /// to have offered (`is_outage`) is no failure of the source's.
-    fn meet(&mut self, attempt: &Attempt, failure_weight: f64, is_outage: bool) -> bool {
+    /// to have offered is no failure of the source's.
+    fn meet(&mut self, attempt: &Attempt, failure_weight: f64) -> bool {
         let hash = peer_hash(attempt.dst);
         let is_new = match &mut self.all {
             Some(many) => many.insert(hash, attempt.ts),
@@ -245,13 +245,20 @@ impl Met {
             return false;
         }
         self.total = self.total.saturating_add(1);
-        self.failed += u32::from(!is_outage && attempt.failure(failure_weight) >= 0.5);
+        self.failed += u32::from(!attempt.is_offered && attempt.failure(failure_weight) >= 0.5);
         self.forgeable &= !attempt.is_accepted();
         // Most hosts never meet more than these few, and are never reported.
         if self.total > Self::UNREMARKABLE {
             self.sample.add(attempt.dst, Some(attempt.conversation));
         }
         true
+    }
+
+    /// Whether there are hosts enough for the shortest window, which most never meet in their whole
+    /// life, whatever the source's role.
+    fn may_be_odd(&self, hosts: f64, config: &Config) -> bool {
+        let least = (1.0 - config.failing_discount) * config.role_factor.min(1.0);
+        self.all.is_some() || self.first.len() as f64 >= hosts * least
     }
 
     /// Hosts met first within `window` seconds before `now`, and the time that the count covers.

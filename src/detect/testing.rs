@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use super::{DetectConfig, Detector, Evidence, all};
+use super::{DetectConfig, Detector, Evidence, Sight, all};
 use crate::event::{
     Arp, Body, Conn, ConnState, Contact, Conversation, Event, Icmp, Opening, Outcome, Side, Uid,
 };
@@ -223,7 +223,8 @@ impl<D: Detector> Stage<D> {
     /// Plays events in the order given.
     pub(crate) fn play(&mut self, events: impl IntoIterator<Item = Event>) {
         for event in events {
-            self.detector.on_event(&event, &self.inventory, &mut self.said);
+            let sight = Sight::new(&event, &self.inventory);
+            self.detector.on_event(&sight, &self.inventory, &mut self.said);
             self.inventory.on_event(&event);
         }
     }
@@ -266,7 +267,7 @@ pub(crate) fn judge(events: impl IntoIterator<Item = Event>) -> Judged {
     for event in &events {
         board.advance(event.ts);
         for detector in &mut detectors {
-            detector.on_event(event, &inventory, &mut said);
+            detector.on_event(&Sight::new(event, &inventory), &inventory, &mut said);
         }
         inventory.on_event(event);
         for evidence in said.iter().skip(told) {

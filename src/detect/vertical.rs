@@ -15,9 +15,9 @@ use serde::{Deserialize, Serialize};
 use super::attempt::Attempt;
 use super::report::{Gate, Sample, spoken};
 use super::services::{self, Class, Direction, class};
-use super::{Detector, Evidence, Family};
+use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Conversation, Event, Opening, Outcome};
+use crate::event::{Conversation, Opening, Outcome};
 use crate::inventory::{Inventory, Table, Weigh};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
@@ -171,9 +171,9 @@ impl Detector for Vertical {
         Self::ID
     }
 
-    fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
-        let attempt =
-            Attempt::of(event, inventory).or_else(|| Attempt::behind_refusal(event, inventory));
+    fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
+        let attempt = event.attempt().copied();
+        let attempt = attempt.or_else(|| Attempt::behind_refusal(event, inventory));
         let Some(attempt) = attempt else { return };
         if attempt.service.transport == Transport::Icmp || is_traceroute(attempt.service) {
             return;
@@ -183,11 +183,9 @@ impl Detector for Vertical {
         if attempt.is_accepted() && self.pairs.peek(&key).is_none() {
             return;
         }
-        let is_own = inventory.is_internal(attempt.src);
+        let is_own = attempt.is_own();
         let weight = inventory.failure_weight();
-        let is_outage = !attempt.is_stealth_probe()
-            && !attempt.is_accepted()
-            && inventory.offers(attempt.dst, attempt.service);
+        let is_outage = !attempt.is_stealth_probe() && !attempt.is_accepted() && attempt.is_offered;
         let config = &self.config;
         let evidence = self.pairs.update(
             key,

@@ -14,7 +14,7 @@ use crate::inventory::Role;
 use crate::pipeline::{self, Analysis, IntakeStats, Observer, Options, Outcome};
 use crate::score::HostScore;
 use crate::sink::events::{EventWriter, EventsError};
-use crate::source::{CaptureSet, InputReport, Next, Source};
+use crate::source::{CaptureSet, InputReport, LinkType, Next, Source};
 
 use super::LiveEngine;
 
@@ -64,6 +64,10 @@ impl Source for Reporting<'_> {
             (self.report)(Progress { packets: self.packets, bytes });
         }
         self.captures.next()
+    }
+
+    fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
+        self.captures.look_ahead(most, each);
     }
 
     fn inputs(&self) -> Vec<InputReport> {

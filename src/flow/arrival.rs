@@ -1,15 +1,14 @@
 //! A packet as the table looks at it.
 
-use super::key::{End, FlowKey};
+use super::key::Lookup;
 use crate::decode::{IpPacket, Packet, Tunnel};
-use crate::net::{Endpoint, MacAddr, Transport};
+use crate::net::{Endpoint, MacAddr};
 
 /// What the table needs of a packet, whatever its transport.
 #[derive(Clone, Copy)]
 pub(super) struct Arrival<'p> {
     pub(super) number: u64,
-    pub(super) key: FlowKey,
-    pub(super) sender: End,
+    pub(super) lookup: Lookup,
     pub(super) src: Endpoint,
     pub(super) dst: Endpoint,
     pub(super) ip_len: u32,
@@ -21,23 +20,21 @@ pub(super) struct Arrival<'p> {
 }
 
 impl<'p> Arrival<'p> {
-    /// Packet `number`, between these ports and with this payload and its claimed length.
+    /// Packet `number`, whose connection is found by `lookup`, between these ports and with this payload and its claimed length.
+    #[inline]
     pub(super) fn new(
         number: u64,
         packet: &Packet<'_>,
         ip: &IpPacket<'_>,
-        transport: Transport,
+        lookup: Lookup,
         (src_port, dst_port): (u16, u16),
         (payload, payload_len): (&'p [u8], u32),
     ) -> Self {
-        let (src, dst) = (Endpoint::new(ip.src, src_port), Endpoint::new(ip.dst, dst_port));
-        let (key, sender) = FlowKey::new(transport, src, dst);
         Self {
             number,
-            key,
-            sender,
-            src,
-            dst,
+            lookup,
+            src: Endpoint::new(ip.src, src_port),
+            dst: Endpoint::new(ip.dst, dst_port),
             ip_len: ip.ip_len,
             macs: packet.macs,
             vlan: packet.vlan,

@@ -1,11 +1,15 @@
 //! One entry of the table. An unanswered SYN, of which a scan leaves thousands, is only this
 //! struct; all that a conversation needs beside it is allocated when the second packet comes.
 
+use std::slice;
 use std::time::Duration;
 
+use prefetch_index::prefetch_index;
+
+use super::index::Index;
 use super::key::{End, FlowKey, Orientation};
 use super::reading::Reading;
-use super::store::Queue;
+use super::store::{NOWHERE, Queue};
 use super::tcp::Tcp;
 use crate::decode::Tunnel;
 use crate::event::{Conversation, Opening, Outcome};
@@ -13,37 +17,39 @@ use crate::net::{MacAddr, Transport};
 use crate::proto::{Protocol, Role};
 use crate::time::Timestamp;
 
-/// A connection.
+/// A connection. In this order in memory: what every packet reads is in the first two of three cache
+/// lines.
 #[derive(Debug)]
+#[repr(C, align(64))]
 pub(super) struct Connection {
     pub(super) key: FlowKey,
-    /// When its first packet came, and that packet's number.
-    pub(super) start: Timestamp,
-    pub(super) number: u64,
     /// When its last packet came that counts for its duration.
     pub(super) last: Timestamp,
     /// When it entered its queue, or was last moved to the end of it.
     pub(super) queued: Timestamp,
-    /// Neighbours in the queue.
-    pub(super) next: u32,
-    pub(super) previous: u32,
+    pub(super) facts: Facts,
     pub(super) client: Counters,
     pub(super) server: Counters,
     /// Times that client and server began to talk.
     pub(super) turns: (u32, u32),
     pub(super) detail: Detail,
+    pub(super) queue: Queue,
+    /// Who sent payload last.
+    pub(super) talker: Option<Role>,
+    pub(super) outcome: Option<Outcome>,
+    pub(super) orientation: Orientation,
+    pub(super) opening: Opening,
+    pub(super) service: Option<Protocol>,
+    /// When its first packet came, and that packet's number.
+    pub(super) start: Timestamp,
+    pub(super) number: u64,
+    /// Neighbours in the queue.
+    pub(super) next: u32,
+    pub(super) previous: u32,
     /// Hardware addresses of client and server.
     pub(super) macs: Option<(MacAddr, MacAddr)>,
     pub(super) vlan: Option<u16>,
     pub(super) tunnel: Option<Tunnel>,
-    pub(super) orientation: Orientation,
-    pub(super) queue: Queue,
-    pub(super) opening: Opening,
-    pub(super) outcome: Option<Outcome>,
-    pub(super) service: Option<Protocol>,
-    /// Who sent payload last.
-    pub(super) talker: Option<Role>,
-    pub(super) facts: Facts,
 }
 
 /// Packets and bytes of one side.
@@ -114,7 +120,62 @@ pub(super) struct Facts {
     pub(super) over: bool,
 }
 
+impl Facts {
+    const NONE: Self = Self {
+        reported: false,
+        settled: false,
+        to_group: false,
+        one_way: false,
+        may_flip: false,
+        flipped: false,
+        server_first: false,
+        over: false,
+    };
+}
+
 impl Connection {
+    /// What stands in a place that is free.
+    pub(super) const fn vacant() -> Self {
+        const NEVER: Timestamp = Timestamp::EPOCH;
+        const NOTHING: Counters = Counters { packets: 0, ip_bytes: 0 };
+        Self {
+            key: FlowKey::VACANT,
+            last: NEVER,
+            queued: NEVER,
+            facts: Facts::NONE,
+            client: NOTHING,
+            server: NOTHING,
+            turns: (0, 0),
+            detail: Detail::Syn(0),
+            queue: Queue::Over,
+            talker: None,
+            outcome: None,
+            orientation: Orientation { client: End::Low, inferred: false },
+            opening: Opening::Datagram,
+            service: None,
+            start: NEVER,
+            number: 0,
+            next: NOWHERE,
+            previous: NOWHERE,
+            macs: None,
+            vlan: None,
+            tunnel: None,
+        }
+    }
+
+    /// Whether it is only a place that is free.
+    #[inline]
+    pub(super) const fn is_vacant(&self) -> bool {
+        self.key.is_vacant()
+    }
+
+    /// Has fetched what every packet reads, of a connection of which nothing was read yet.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        prefetch_index(slice::from_ref(&self.key), 0);
+        prefetch_index(slice::from_ref(&self.client), 0);
+    }
+
     /// Which role `sender` has.
     pub(super) fn role(&self, sender: End) -> Role {
         if self.orientation.client == sender { Role::Client } else { Role::Server }
@@ -193,14 +254,11 @@ impl Connection {
         self.key.transport() == Transport::Tcp
     }
 
-    /// Reads from each cache line that its next packet will need, and gives something that
-    /// depends on all of them.
-    pub(super) fn touch(&self) -> u64 {
-        let own = self.key.touch() ^ self.client.packets ^ self.server.ip_bytes;
-        let own = own ^ self.queued.as_nanos() as u64 ^ u64::from(self.facts.over);
-        match &self.detail {
-            Detail::Tcp(tcp) => own ^ tcp.touch(),
-            Detail::Syn(_) | Detail::Datagrams(_) | Detail::ReadDatagrams(_) => own,
+    /// Has fetched what its packets need of what it holds elsewhere.
+    #[inline]
+    pub(super) fn prefetch_detail(&self) {
+        if let Detail::Tcp(tcp) = &self.detail {
+            tcp.prefetch();
         }
     }
 
@@ -215,12 +273,7 @@ impl Connection {
     }
 }
 
-/// An entry with its share of the index: an 8-byte place and a control byte in a table that is
-/// between 7/16 and 7/8 full.
-pub(super) const ENTRY_BYTES: usize = size_of::<Connection>() + 14;
+/// An entry with its share of the index.
+pub(super) const ENTRY_BYTES: usize = size_of::<Connection>() + Index::BYTES;
 
 const _: () = assert!(size_of::<Connection>() <= 3 * 64, "an unanswered SYN is small");
-const _: () = assert!(
-    size_of::<Option<Connection>>() == size_of::<Connection>(),
-    "an empty slot costs nothing extra"
-);

@@ -4,11 +4,11 @@ use super::arrival::Arrival;
 use super::connection::{Connection, Datagrams, Detail, Facts};
 use super::direction::{self, Direction};
 use super::icmp;
-use super::key::FlowKey;
+use super::key::{FlowKey, Lookup};
 use super::outcome::Judgement;
 use super::reading::Reading;
 use super::table::FlowTable;
-use crate::decode::{IcmpMessage, IpPacket, Packet};
+use crate::decode::{Glimpse, IcmpMessage, IpPacket, Packet};
 use crate::event::{self, Conversation, Event, Opening, Outcome};
 use crate::net::{Transport, is_group};
 use crate::proto::{Findings, Ports, Role, Verdict, recognise_datagram};
@@ -34,8 +34,8 @@ impl FlowTable {
         chunk: Option<u8>,
         out: &mut Vec<Event>,
     ) {
-        let transport = arrival.key.transport();
-        let slot = match self.find(&arrival.key, arrival.number, out) {
+        let transport = arrival.lookup.key.transport();
+        let slot = match self.find(&arrival.lookup, arrival.number, out) {
             Some(slot) => slot,
             None => {
                 let direction = match chunk {
@@ -57,7 +57,7 @@ impl FlowTable {
             }
         };
         let Some(connection) = self.store.get_mut(slot) else { return };
-        let sender = connection.role(arrival.sender);
+        let sender = connection.role(arrival.lookup.sender);
         count_datagram(connection, sender, arrival, self.now);
         if transport == Transport::Udp
             && connection.service.is_none()
@@ -131,12 +131,16 @@ impl FlowTable {
         let (src, dst) = icmp::endpoints(message, ip.src, ip.dst);
         let content = (message.payload, message.payload_len);
         let ports = (src.port, dst.port);
-        let mut arrival = Arrival::new(number, packet, ip, Transport::Icmp, ports, content);
-        if matches!(kind, icmp::Kind::Error | icmp::Kind::OneWay) {
-            let about = message.quoted.map(|quoted| quoted.dst).filter(|&dst| dst != ip.src);
-            (arrival.key, arrival.sender) = FlowKey::one_way(src, dst, about);
-        }
-        let found = self.find(&arrival.key, number, out);
+        let (key, sender) = match kind {
+            icmp::Kind::Error | icmp::Kind::OneWay => {
+                let about = message.quoted.map(|quoted| quoted.dst).filter(|&dst| dst != ip.src);
+                FlowKey::one_way(src, dst, about)
+            }
+            _ => FlowKey::new(Transport::Icmp, src, dst),
+        };
+        let lookup = Lookup { key, sender, hash: self.store.hash(&key) };
+        let arrival = Arrival::new(number, packet, ip, lookup, ports, content);
+        let found = self.find(&arrival.lookup, number, out);
         let is_first = found.is_none();
         let slot = match found {
             Some(slot) => slot,
@@ -160,7 +164,7 @@ impl FlowTable {
             }
         };
         let Some(connection) = self.store.get_mut(slot) else { return };
-        let sender = connection.role(arrival.sender);
+        let sender = connection.role(arrival.lookup.sender);
         count_datagram(connection, sender, &arrival, self.now);
         let is_news = match kind {
             icmp::Kind::Error => {
@@ -188,10 +192,11 @@ impl FlowTable {
     fn apply_error(&mut self, number: u64, message: &IcmpMessage<'_>, out: &mut Vec<Event>) {
         let Some(outcome) = icmp::outcome(message) else { return };
         let Some(quoted) = message.quoted.and_then(icmp::quoted_endpoints) else { return };
-        let (key, sender) = FlowKey::new(quoted.0, quoted.1, quoted.2);
-        let Some(slot) = self.find(&key, number, out) else { return };
+        let (transport, src, dst) = quoted;
+        let lookup = self.lookup(&Glimpse { transport, src, dst });
+        let Some(slot) = self.find(&lookup, number, out) else { return };
         let Some(connection) = self.store.get(slot) else { return };
-        if connection.facts.settled || connection.role(sender) == Role::Server {
+        if connection.facts.settled || connection.role(lookup.sender) == Role::Server {
             return;
         }
         self.settle(slot, Some(Judgement::Known(outcome)), number, out);

@@ -26,8 +26,9 @@ pub(super) enum State {
     Reset,
 }
 
-/// One side.
+/// One side. In this order in memory: what every segment reads is in the first cache line.
 #[derive(Debug, Default)]
+#[repr(C, align(64))]
 pub(super) struct Endpoint {
     pub(super) state: State,
     pub(super) previous: State,
@@ -43,6 +44,7 @@ pub(super) struct Endpoint {
     pub(super) last: i64,
     /// The highest acknowledgement of the other side, relative.
     pub(super) acked: i64,
+    pub(super) stream: Stream,
     /// One past its FIN, relative.
     pub(super) fin_end: i64,
     pub(super) history_syn: i64,
@@ -51,7 +53,6 @@ pub(super) struct Endpoint {
     pub(super) retransmissions: Scaled,
     pub(super) gaps: Scaled,
     pub(super) zero_windows: Scaled,
-    pub(super) stream: Stream,
 }
 
 impl Endpoint {

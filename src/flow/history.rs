@@ -7,11 +7,19 @@ use crate::proto::Role;
 const MAX_LETTERS: usize = 64;
 
 /// A history, and which of the once-only letters it has.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct History {
-    letters: String,
     seen: u16,
     flipped: bool,
+    /// How many of `letters` are written.
+    length: u8,
+    letters: [u8; MAX_LETTERS],
+}
+
+impl Default for History {
+    fn default() -> Self {
+        Self { seen: 0, flipped: false, length: 0, letters: [0; MAX_LETTERS] }
+    }
 }
 
 /// Letters that are written once a direction, or of which the first is special.
@@ -72,11 +80,13 @@ impl History {
 
     /// Writes `letter`.
     pub(super) fn push(&mut self, sender: Role, letter: char) {
-        if self.letters.len() < MAX_LETTERS {
-            self.letters.push(match sender {
+        if let Some(place) = self.letters.get_mut(usize::from(self.length)) {
+            let letter = u8::try_from(letter).unwrap_or(b'?');
+            *place = match sender {
                 Role::Client => letter.to_ascii_uppercase(),
                 Role::Server => letter.to_ascii_lowercase(),
-            });
+            };
+            self.length += 1;
         }
     }
 
@@ -85,29 +95,22 @@ impl History {
     pub(super) fn flip(&mut self) {
         self.flipped = !self.flipped;
         self.seen = self.seen.rotate_left(8);
-        self.letters = self
-            .letters
-            .chars()
-            .map(|c| {
-                if c.is_ascii_uppercase() { c.to_ascii_lowercase() } else { c.to_ascii_uppercase() }
-            })
-            .collect();
+        for letter in &mut self.letters {
+            // The bit in which the cases differ; what is not written yet changes nothing.
+            *letter ^= 0x20;
+        }
     }
 
-    /// Takes the letters, `^` included.
-    pub(super) fn take(&mut self) -> String {
-        let letters = std::mem::take(&mut self.letters);
-        if self.flipped { format!("^{letters}") } else { letters }
+    /// The letters, `^` included.
+    pub(super) fn to_text(&self) -> String {
+        let mark = if self.flipped { "^" } else { "" };
+        [mark, self.letters()].concat()
     }
 
     /// The letters without `^`.
     pub(super) fn letters(&self) -> &str {
-        &self.letters
-    }
-
-    /// Bytes on the heap.
-    pub(super) fn heap_bytes(&self) -> usize {
-        self.letters.capacity()
+        let written = self.letters.get(..usize::from(self.length)).unwrap_or_default();
+        std::str::from_utf8(written).expect("only ASCII letters are written")
     }
 }
 
@@ -133,7 +136,7 @@ mod tests {
         history.once(Role::Client, Once::Ack, 'A');
         let again = history.once(Role::Server, Once::Ack, 'A');
 
-        assert_eq!(history.take(), "^aA");
+        assert_eq!(history.to_text(), "^aA");
         assert!(again);
     }
 
@@ -145,6 +148,6 @@ mod tests {
             history.push(Role::Client, 'R');
         }
 
-        assert_eq!(history.take().len(), MAX_LETTERS);
+        assert_eq!(history.to_text().len(), MAX_LETTERS);
     }
 }

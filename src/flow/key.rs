@@ -33,18 +33,30 @@ pub(super) struct FlowKey {
     high: [u64; 2],
     low_port: u16,
     high_port: u16,
-    /// Transport in bits 0 to 1, IPv6 in bit 2, one-way direction in bits 3 to 4, and above them
-    /// what an ICMP error is about.
+    /// Transport in bits 0 to 1, IPv6 in bit 2, one-way direction in bits 3 to 4, whether it is no
+    /// connection's in bit 5, and from bit 8 on what an ICMP error is about.
     kind: u32,
+}
+
+/// By what the connection of a packet is found: worked out once, by who first looks at the packet.
+#[derive(Clone, Copy, Debug)]
+pub struct Lookup {
+    pub(super) key: FlowKey,
+    /// Which end of the key sent the packet.
+    pub(super) sender: End,
+    /// The key's hash in the table that it is for.
+    pub(super) hash: u64,
 }
 
 const IS_V6: u32 = 1 << 2;
 const ONE_WAY_LOW: u32 = 1 << 3;
 const ONE_WAY_HIGH: u32 = 1 << 4;
+const VACANT: u32 = 1 << 5;
 const ABOUT_SHIFT: u32 = 8;
 
 impl FlowKey {
     /// The key of a packet from `src` to `dst`, and which end of it `src` is.
+    #[inline]
     pub(super) fn new(transport: Transport, src: Endpoint, dst: Endpoint) -> (Self, End) {
         let mut kind = match transport {
             Transport::Tcp => 0,
@@ -81,9 +93,14 @@ impl FlowKey {
         (key, sender)
     }
 
-    /// Reads its first word and its last.
-    pub(super) const fn touch(&self) -> u64 {
-        self.low[1] ^ self.kind as u64
+    /// The key of no connection: what stands in a place that is free.
+    pub(super) const VACANT: Self =
+        Self { low: [0; 2], high: [0; 2], low_port: 0, high_port: 0, kind: VACANT };
+
+    /// Whether it is no connection's.
+    #[inline]
+    pub(super) const fn is_vacant(&self) -> bool {
+        self.kind & VACANT != 0
     }
 
     /// The transport protocol.

@@ -15,6 +15,7 @@ mod expectations;
 mod expiry;
 mod history;
 mod icmp;
+mod index;
 mod key;
 mod oddity;
 mod outcome;
@@ -35,4 +36,5 @@ mod stories;
 mod testkit;
 
 pub use config::FlowConfig;
+pub use key::Lookup;
 pub use table::{FlowStats, FlowTable, KnownServices};

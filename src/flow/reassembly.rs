@@ -23,7 +23,14 @@ pub(super) struct Stream {
     next: i64,
     /// Everything before it was acknowledged.
     trimmed: i64,
-    /// Segments beyond a hole, in order, without overlap.
+    /// What lies beyond a hole, where there is one.
+    waiting: Option<Box<Waiting>>,
+}
+
+/// Segments beyond a hole.
+#[derive(Debug, Default)]
+struct Waiting {
+    /// In order, without overlap.
     late: Vec<Late>,
     /// Bytes of `late`'s data.
     held: usize,
@@ -56,7 +63,7 @@ pub(super) struct Gaps {
 
 impl Default for Stream {
     fn default() -> Self {
-        Self { next: 1, trimmed: 1, late: Vec::new(), held: 0 }
+        Self { next: 1, trimmed: 1, waiting: None }
     }
 }
 
@@ -74,14 +81,15 @@ impl Stream {
         if to <= self.next {
             return false;
         }
-        if chunk.from <= self.next && self.late.is_empty() {
+        if chunk.from <= self.next && self.waiting.is_none() {
             let skip = (self.next - chunk.from) as usize;
             let fresh = chunk.data.get(skip..).unwrap_or_default();
             give(fresh, self.next, keep_until, deliver);
             self.next = to;
             return false;
         }
-        let differs = self.insert(chunk, to, keep_until);
+        let next = self.next;
+        let differs = self.waiting.get_or_insert_default().insert(chunk, next, to, keep_until);
         self.drain(keep_until, deliver);
         differs
     }
@@ -93,7 +101,8 @@ impl Stream {
             return gaps;
         }
         while self.next < to {
-            let hole_end = self.late.first().map_or(to, |late| late.from.min(to));
+            let first = self.waiting.as_ref().and_then(|waiting| waiting.late.first());
+            let hole_end = first.map_or(to, |late| late.from.min(to));
             gaps.holes += 1;
             gaps.bytes += (hole_end - self.next) as u64;
             self.next = hole_end;
@@ -106,8 +115,9 @@ impl Stream {
     /// Gives up the first hole if many segments wait behind it: where the other side is not captured,
     /// no acknowledgement will ever say that it is one.
     pub(super) fn give_up_if_stuck(&mut self, keep_until: i64, deliver: Deliver<'_>) {
-        if self.late.len() >= STUCK {
-            self.next = self.late.first().map_or(self.next, |late| late.from);
+        let late = self.waiting.as_ref().map_or(&[][..], |waiting| &waiting.late);
+        if late.len() >= STUCK {
+            self.next = late.first().map_or(self.next, |late| late.from);
             self.drain(keep_until, deliver);
         }
     }
@@ -119,12 +129,12 @@ impl Stream {
 
     /// Lets go of held content; places stay known.
     pub(super) fn forget_content(&mut self) {
-        if self.held > 0 {
-            self.held = 0;
-            for late in &mut self.late {
+        if let Some(waiting) = &mut self.waiting {
+            waiting.held = 0;
+            for late in &mut waiting.late {
                 late.data = None;
             }
-            self.merge();
+            waiting.merge();
         }
     }
 
@@ -135,16 +145,42 @@ impl Stream {
 
     /// Whether something waits for a hole to be filled or for its acknowledgement.
     pub(super) fn has_unacknowledged(&self) -> bool {
-        self.next > self.trimmed || !self.late.is_empty()
+        self.next > self.trimmed || self.waiting.is_some()
     }
 
     /// Bytes on the heap.
     pub(super) fn heap_bytes(&self) -> usize {
-        self.held + self.late.capacity() * size_of::<Late>()
+        self.waiting.as_ref().map_or(0, |waiting| {
+            size_of::<Waiting>() + waiting.held + waiting.late.capacity() * size_of::<Late>()
+        })
     }
 
-    fn insert(&mut self, chunk: Chunk<'_>, to: i64, keep_until: i64) -> bool {
-        let mut at = chunk.from.max(self.next);
+    fn drain(&mut self, keep_until: i64, deliver: Deliver<'_>) {
+        let Some(waiting) = &mut self.waiting else { return };
+        let ready = waiting.late.iter().take_while(|late| {
+            let is_next = late.from <= self.next;
+            if is_next {
+                if let Some(data) = &late.data {
+                    give(data, late.from, keep_until, deliver);
+                }
+                self.next = self.next.max(late.to);
+            }
+            is_next
+        });
+        let ready = ready.count();
+        for late in waiting.late.drain(..ready) {
+            waiting.held -= late.data.map_or(0, |data| data.len());
+        }
+        if waiting.late.is_empty() {
+            self.waiting = None;
+        }
+    }
+}
+
+impl Waiting {
+    /// Takes a segment that ends before `to`; what lies before `next` is known.
+    fn insert(&mut self, chunk: Chunk<'_>, next: i64, to: i64, keep_until: i64) -> bool {
+        let mut at = chunk.from.max(next);
         let mut differs = false;
         let mut pieces = Vec::new();
         let part = |from: i64, to: i64| {
@@ -195,26 +231,6 @@ impl Stream {
             }
             joins
         });
-    }
-
-    fn drain(&mut self, keep_until: i64, deliver: Deliver<'_>) {
-        let ready = self.late.iter().take_while(|late| {
-            let is_next = late.from <= self.next;
-            if is_next {
-                if let Some(data) = &late.data {
-                    give(data, late.from, keep_until, deliver);
-                }
-                self.next = self.next.max(late.to);
-            }
-            is_next
-        });
-        let ready = ready.count();
-        for late in self.late.drain(..ready) {
-            self.held -= late.data.map_or(0, |data| data.len());
-        }
-        if self.late.is_empty() {
-            self.late = Vec::new();
-        }
     }
 }
 

@@ -35,7 +35,7 @@ pub(super) fn conn(connection: &mut Connection, number: u64, now: Timestamp) -> 
         Detail::Syn(_) => (ConnState::S0, "S".to_owned(), (0, 0), 0),
         Detail::Tcp(tcp) => (
             tcp_state(&tcp.client, &tcp.server, tcp.history.letters()),
-            tcp.history.take(),
+            tcp.history.to_text(),
             (
                 tcp.client.payload_bytes(tcp.server.state),
                 tcp.server.payload_bytes(tcp.client.state),

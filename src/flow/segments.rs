@@ -21,7 +21,7 @@ impl FlowTable {
         segment: &TcpSegment<'_>,
         out: &mut Vec<Event>,
     ) {
-        let found = self.find(&arrival.key, arrival.number, out);
+        let found = self.find(&arrival.lookup, arrival.number, out);
         let found = found.and_then(|slot| self.unless_reused(slot, arrival, segment, out));
         let slot = match found {
             Some(slot) => slot,
@@ -42,7 +42,7 @@ impl FlowTable {
             return Some(slot);
         }
         let connection = self.store.get_mut(slot)?;
-        let sender = connection.role(arrival.sender);
+        let sender = connection.role(arrival.lookup.sender);
         let reuse = match &mut connection.detail {
             Detail::Syn(isn) => {
                 let again = segment.flags.has(TcpFlags::ACK) || sender == Role::Server;
@@ -90,7 +90,7 @@ impl FlowTable {
     ) {
         let (now, lens) = (self.now, self.lens());
         let Some(connection) = self.store.get_mut(slot) else { return };
-        let mut sender = connection.role(arrival.sender);
+        let mut sender = connection.role(arrival.lookup.sender);
         connection.count(sender, arrival.ip_len, segment.payload_len > 0);
         if let Detail::Syn(isn) = connection.detail {
             let is_same = sender == Role::Client
@@ -113,7 +113,7 @@ impl FlowTable {
         let before = connection.cost();
         let Detail::Tcp(tcp) = &mut connection.detail else { return };
         let step = tcp.on_segment(segment, sender, lens);
-        let is_over = tcp.is_over();
+        let (is_over, has_closed) = (tcp.is_over(), tcp.has_closed());
         let is_odd = tcp.oddities.has_fresh();
         if step.counts {
             connection.last = now;
@@ -123,11 +123,14 @@ impl FlowTable {
             let facts = connection.facts;
             if facts.may_flip && !facts.reported && step.wrong_way {
                 connection.flip();
-                sender = connection.role(arrival.sender);
+                sender = connection.role(arrival.lookup.sender);
             }
             connection.facts.may_flip = false;
         }
         let talk = step.protocol.map(|_| connection.conversation());
+        if has_closed {
+            telling::name(&mut self.expected, connection, lens);
+        }
         let findings = match &mut connection.detail {
             Detail::Tcp(tcp) => tcp.read(lens, talk),
             _ => None,

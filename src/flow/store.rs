@@ -6,14 +6,12 @@
 use std::hash::BuildHasher;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
 
 use super::connection::Connection;
+use super::index::Index;
+pub(super) use super::index::NOWHERE;
 use super::key::FlowKey;
 use crate::time::Timestamp;
-
-/// No slot.
-pub(super) const NOWHERE: u32 = u32::MAX;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,20 +55,51 @@ struct Ends {
     last: u32,
 }
 
-/// What the index holds of a connection: enough of its hash that another's entry hardly ever has
-/// to be looked at, and where it is.
-#[derive(Clone, Copy, Debug)]
-struct Place {
-    tag: u32,
-    slot: u32,
+/// Slots of a chunk: 48 KiB, so that a small table stays small.
+const CHUNK: u32 = 256;
+
+/// Places for connections, in chunks that never move: to grow copies nothing, and never takes more
+/// than a chunk too much. A free place holds a vacant connection and no `None`, so that a connection's
+/// cache lines can be asked for without reading one first.
+#[derive(Debug, Default)]
+struct Slots {
+    chunks: Vec<Vec<Connection>>,
+}
+
+impl Slots {
+    #[inline]
+    fn get(&self, slot: u32) -> Option<&Connection> {
+        self.chunks.get((slot / CHUNK) as usize)?.get((slot % CHUNK) as usize)
+    }
+
+    #[inline]
+    fn get_mut(&mut self, slot: u32) -> Option<&mut Connection> {
+        self.chunks.get_mut((slot / CHUNK) as usize)?.get_mut((slot % CHUNK) as usize)
+    }
+
+    /// Adds an empty slot at the end.
+    fn add(&mut self) -> u32 {
+        let is_full = self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK as usize);
+        if is_full {
+            self.chunks.push(Vec::with_capacity(CHUNK as usize));
+        }
+        let before = (self.chunks.len() as u32).saturating_sub(1) * CHUNK;
+        let Some(chunk) = self.chunks.last_mut() else { return NOWHERE };
+        chunk.push(Connection::vacant());
+        before + chunk.len() as u32 - 1
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &Connection> {
+        self.chunks.iter().flatten()
+    }
 }
 
 /// All connections of one table.
 #[derive(Debug)]
 pub(super) struct Store {
-    slots: Vec<Option<Connection>>,
+    slots: Slots,
     free: Vec<u32>,
-    index: HashTable<Place>,
+    index: Index,
     hasher: RandomState,
     queues: [Ends; Queue::ALL.len()],
 }
@@ -78,9 +107,9 @@ pub(super) struct Store {
 impl Default for Store {
     fn default() -> Self {
         Self {
-            slots: Vec::new(),
+            slots: Slots::default(),
             free: Vec::new(),
-            index: HashTable::new(),
+            index: Index::default(),
             hasher: RandomState::default(),
             queues: [Ends { first: NOWHERE, last: NOWHERE }; Queue::ALL.len()],
         }
@@ -93,19 +122,37 @@ impl Store {
         self.index.len()
     }
 
-    /// The slot of the connection with `key`.
-    pub(super) fn find(&self, key: &FlowKey) -> Option<u32> {
-        let hash = self.hasher.hash_one(key);
-        let tag = hash as u32;
-        let same = |place: &Place| place.tag == tag && self.holds(place.slot, key);
-        self.index.find(hash, same).map(|place| place.slot)
+    /// The hash by which a connection is found.
+    #[inline]
+    pub(super) fn hash(&self, key: &FlowKey) -> u64 {
+        self.hasher.hash_one(key)
     }
 
-    /// The slot where the connection with `key` is, if there is one: told from the index alone,
-    /// so that another's slot is possible, if hardly ever seen.
-    pub(super) fn guess(&self, key: &FlowKey) -> Option<u32> {
-        let hash = self.hasher.hash_one(key);
-        self.index.find(hash, |place| place.tag == hash as u32).map(|place| place.slot)
+    /// The slot of the connection with `key`, whose hash is `hash`.
+    #[inline]
+    pub(super) fn find(&self, hash: u64, key: &FlowKey) -> Option<u32> {
+        self.index.find(hash, |slot| self.holds(slot, key))
+    }
+
+    /// Has the part of the index fetched that a search for `hash` will read.
+    #[inline]
+    pub(super) fn prefetch_index(&self, hash: u64) {
+        self.index.prefetch(hash);
+    }
+
+    /// Has the connection in `slot` fetched.
+    #[inline]
+    pub(super) fn prefetch(&self, slot: u32) {
+        if let Some(connection) = self.slots.get(slot) {
+            connection.prefetch();
+        }
+    }
+
+    /// Where the connection is whose hash is `hash`, if there is one; that of another is possible,
+    /// if hardly ever seen.
+    #[inline]
+    pub(super) fn guess(&self, hash: u64) -> Option<u32> {
+        self.index.find(hash, |_| true)
     }
 
     /// Whether the connection in `slot` is the one with `key`.
@@ -115,37 +162,26 @@ impl Store {
 
     /// The connection in `slot`.
     pub(super) fn get(&self, slot: u32) -> Option<&Connection> {
-        self.slots.get(slot as usize)?.as_ref()
+        self.slots.get(slot).filter(|connection| !connection.is_vacant())
     }
 
     /// The connection in `slot`.
     pub(super) fn get_mut(&mut self, slot: u32) -> Option<&mut Connection> {
-        self.slots.get_mut(slot as usize)?.as_mut()
+        self.slots.get_mut(slot).filter(|connection| !connection.is_vacant())
     }
 
     /// Takes a connection in, at the end of its queue; its key must be new.
     pub(super) fn insert(&mut self, connection: Connection) -> u32 {
-        let hash = self.hasher.hash_one(connection.key);
+        let hash = self.hash(&connection.key);
         let queue = connection.queue;
         let slot = match self.free.pop() {
             Some(slot) => slot,
-            None => {
-                // Growth by an eighth: doubling would hold twice the budget for a moment.
-                if self.slots.len() == self.slots.capacity() {
-                    self.slots.reserve_exact((self.slots.len() / 8).max(64));
-                }
-                self.slots.push(None);
-                (self.slots.len() - 1) as u32
-            }
+            None => self.slots.add(),
         };
-        if let Some(place) = self.slots.get_mut(slot as usize) {
-            *place = Some(connection);
+        if let Some(place) = self.slots.get_mut(slot) {
+            *place = connection;
         }
-        let Self { index, slots, hasher, .. } = self;
-        index.insert_unique(hash, Place { tag: hash as u32, slot }, |place| {
-            let connection = slots.get(place.slot as usize).and_then(Option::as_ref);
-            connection.map_or(0, |connection| hasher.hash_one(connection.key))
-        });
+        self.index.insert(hash, slot);
         self.link(slot, queue);
         slot
     }
@@ -153,11 +189,9 @@ impl Store {
     /// Takes a connection out.
     pub(super) fn remove(&mut self, slot: u32) -> Option<Connection> {
         self.unlink(slot);
-        let connection = self.slots.get_mut(slot as usize)?.take()?;
-        let hash = self.hasher.hash_one(connection.key);
-        if let Ok(entry) = self.index.find_entry(hash, |place| place.slot == slot) {
-            entry.remove();
-        }
+        let place = self.get_mut(slot)?;
+        let connection = std::mem::replace(place, Connection::vacant());
+        self.index.remove(self.hash(&connection.key), slot);
         self.free.push(slot);
         Some(connection)
     }
@@ -180,7 +214,7 @@ impl Store {
 
     /// All connections, in no order of meaning.
     pub(super) fn slots(&self) -> impl Iterator<Item = (u32, &Connection)> {
-        (0..).zip(&self.slots).filter_map(|(slot, place)| Some((slot, place.as_ref()?)))
+        (0..).zip(self.slots.iter()).filter(|(_, connection)| !connection.is_vacant())
     }
 
     fn link(&mut self, slot: u32, queue: Queue) {

@@ -9,14 +9,14 @@ use super::config::FlowConfig;
 use super::connection::{Connection, Counters, Detail, Facts};
 use super::direction::Direction;
 use super::expectations::Expectations;
-use super::expiry;
-use super::key::{FlowKey, Orientation};
+use super::expiry::{self, Timeouts};
+use super::key::{FlowKey, Lookup, Orientation};
 use super::outcome::{self, Judgement};
 use super::reading::Dissectors;
 use super::report;
 use super::store::{NOWHERE, Queue, Store};
 use super::telling;
-use crate::decode::{self, Body, Packet, TransportHeader};
+use crate::decode::{self, Body, Glimpse, Packet, TransportHeader};
 use crate::event::{self, Event, Opening, Outcome};
 use crate::net::{Endpoint, Service, Transport, is_group};
 use crate::proto::{self, Role};
@@ -54,14 +54,13 @@ impl Add for FlowStats {
 /// Connections of one shard.
 pub struct FlowTable {
     pub(super) config: FlowConfig,
+    timeouts: Timeouts,
     pub(super) known: Option<KnownServices>,
     pub(super) store: Store,
     pub(super) now: Timestamp,
     pub(super) bytes: usize,
     pub(super) expected: Expectations,
     pub(super) dissectors: Dissectors,
-    /// Where the connection of the packet at hand probably is.
-    located: Option<u32>,
     total: u64,
     evicted: u64,
 }
@@ -77,13 +76,13 @@ impl FlowTable {
     pub fn new(config: &FlowConfig) -> Self {
         Self {
             config: config.clone(),
+            timeouts: Timeouts::new(config),
             known: None,
             store: Store::default(),
             now: Timestamp::from_nanos(i64::MIN),
             bytes: 0,
             expected: Expectations::default(),
             dissectors: proto::dissector,
-            located: None,
             total: 0,
             evicted: 0,
         }
@@ -106,64 +105,84 @@ impl FlowTable {
         }
     }
 
-    /// Where the connection of a TCP or UDP packet probably is, for [`FlowTable::touch`] and
-    /// [`FlowTable::on_packet_at`].
-    pub fn locate(&self, packet: &Packet<'_>) -> Option<u32> {
-        let Body::Ip(ip) = &packet.body else { return None };
-        let (transport, src_port, dst_port) = match &ip.transport {
-            TransportHeader::Tcp(tcp) => (Transport::Tcp, tcp.src_port, tcp.dst_port),
-            TransportHeader::Udp(udp) => (Transport::Udp, udp.src_port, udp.dst_port),
-            TransportHeader::Icmp(_) | TransportHeader::Sctp(_) => return None,
-        };
-        let (src, dst) = (Endpoint::new(ip.src, src_port), Endpoint::new(ip.dst, dst_port));
-        self.store.guess(&FlowKey::new(transport, src, dst).0)
+    /// By what the connection of a packet between these ends is found here.
+    ///
+    /// This and the next four are for who knows of several packets at once: their connections are
+    /// all over memory, and to wait for that of one at a time is most of what a packet costs. So
+    /// each step asks the processor for what the next one reads, and changes nothing.
+    #[inline]
+    pub fn lookup(&self, glimpse: &Glimpse) -> Lookup {
+        let (key, sender) = FlowKey::new(glimpse.transport, glimpse.src, glimpse.dst);
+        Lookup { key, sender, hash: self.store.hash(&key) }
     }
 
-    /// Reads what the next packet of the connection in this place will need, which changes
-    /// nothing but what lies in the processor's cache.
-    pub fn touch(&self, place: u32) -> u64 {
-        self.store.get(place).map_or(0, Connection::touch)
+    /// Has the part of the index fetched that [`FlowTable::guess`] reads.
+    #[inline]
+    pub fn prefetch_index(&self, lookup: &Lookup) {
+        self.store.prefetch_index(lookup.hash);
     }
 
-    /// Takes a packet as [`FlowTable::on_packet`] does, whose connection is probably in `place`.
-    pub fn on_packet_at(
-        &mut self,
-        place: Option<u32>,
-        number: u64,
-        packet: &Packet<'_>,
-        out: &mut Vec<Event>,
-    ) {
-        self.located = place;
-        self.on_packet(number, packet, out);
-        self.located = None;
+    /// Where the connection probably is.
+    #[inline]
+    pub fn guess(&self, lookup: &Lookup) -> Option<u32> {
+        self.store.guess(lookup.hash)
+    }
+
+    /// Has what every packet of the connection in this place reads fetched.
+    #[inline]
+    pub fn prefetch(&self, place: u32) {
+        self.store.prefetch(place);
+    }
+
+    /// Has what TCP's packets read beside that fetched.
+    #[inline]
+    pub fn prefetch_detail(&self, place: u32) {
+        if let Some(connection) = self.store.get(place) {
+            connection.prefetch_detail();
+        }
     }
 
     /// Takes packet `number`; what it makes known is appended to `out`.
     pub fn on_packet(&mut self, number: u64, packet: &Packet<'_>, out: &mut Vec<Event>) {
+        self.on_packet_of(None, number, packet, out);
+    }
+
+    /// The same, where [`FlowTable::lookup`] was asked for the packet's connection before.
+    pub fn on_packet_of(
+        &mut self,
+        lookup: Option<&Lookup>,
+        number: u64,
+        packet: &Packet<'_>,
+        out: &mut Vec<Event>,
+    ) {
         self.now = self.now.max(packet.ts);
-        match &packet.body {
-            Body::Arp(arp) => out.push(arp_event(arp, number, self.now)),
-            Body::Ip(ip) => match &ip.transport {
-                TransportHeader::Tcp(tcp) => {
-                    let (ports, content) =
-                        ((tcp.src_port, tcp.dst_port), (tcp.payload, tcp.payload_len));
-                    let arrival = Arrival::new(number, packet, ip, Transport::Tcp, ports, content);
-                    self.on_tcp(&arrival, tcp, out);
-                }
-                TransportHeader::Udp(udp) => {
-                    let (ports, content) =
-                        ((udp.src_port, udp.dst_port), (udp.payload, udp.payload_len));
-                    let arrival = Arrival::new(number, packet, ip, Transport::Udp, ports, content);
-                    self.on_datagram(&arrival, None, out);
-                }
-                TransportHeader::Sctp(sctp) => {
-                    let (ports, content) =
-                        ((sctp.src_port, sctp.dst_port), (sctp.payload, sctp.payload_len));
-                    let arrival = Arrival::new(number, packet, ip, Transport::Sctp, ports, content);
-                    self.on_datagram(&arrival, Some(sctp.chunk), out);
-                }
-                TransportHeader::Icmp(message) => self.on_icmp(number, packet, ip, message, out),
-            },
+        let ip = match &packet.body {
+            Body::Arp(arp) => return out.push(arp_event(arp, number, self.now)),
+            Body::Ip(ip) => ip,
+        };
+        let (transport, ports, content) = match &ip.transport {
+            TransportHeader::Tcp(tcp) => {
+                (Transport::Tcp, (tcp.src_port, tcp.dst_port), (tcp.payload, tcp.payload_len))
+            }
+            TransportHeader::Udp(udp) => {
+                (Transport::Udp, (udp.src_port, udp.dst_port), (udp.payload, udp.payload_len))
+            }
+            TransportHeader::Sctp(sctp) => {
+                (Transport::Sctp, (sctp.src_port, sctp.dst_port), (sctp.payload, sctp.payload_len))
+            }
+            TransportHeader::Icmp(message) => {
+                return self.on_icmp(number, packet, ip, message, out);
+            }
+        };
+        let lookup = lookup.copied().unwrap_or_else(|| {
+            let (src, dst) = (Endpoint::new(ip.src, ports.0), Endpoint::new(ip.dst, ports.1));
+            self.lookup(&Glimpse { transport, src, dst })
+        });
+        let arrival = Arrival::new(number, packet, ip, lookup, ports, content);
+        match &ip.transport {
+            TransportHeader::Tcp(tcp) => self.on_tcp(&arrival, tcp, out),
+            TransportHeader::Sctp(sctp) => self.on_datagram(&arrival, Some(sctp.chunk), out),
+            _ => self.on_datagram(&arrival, None, out),
         }
     }
 
@@ -172,7 +191,7 @@ impl FlowTable {
         self.now = self.now.max(now);
         for queue in Queue::ALL {
             while let Some(slot) = self.store.front(queue) {
-                let due = |connection| expiry::is_due(&self.config, connection, self.now);
+                let due = |connection| self.timeouts.is_due(connection, self.now);
                 if !self.store.get(slot).is_some_and(due) {
                     break;
                 }
@@ -195,14 +214,34 @@ impl FlowTable {
         }
     }
 
-    /// The connection with `key`, unless its time was up.
-    pub(super) fn find(&mut self, key: &FlowKey, number: u64, out: &mut Vec<Event>) -> Option<u32> {
-        let located = self.located.take().filter(|slot| self.store.holds(*slot, key));
-        let slot = located.or_else(|| self.store.find(key))?;
+    /// The connection that is looked up, unless its time was up.
+    #[inline]
+    pub(super) fn find(
+        &mut self,
+        lookup: &Lookup,
+        number: u64,
+        out: &mut Vec<Event>,
+    ) -> Option<u32> {
+        let slot = self.store.find(lookup.hash, &lookup.key)?;
+        if !self.timeouts.is_due(self.store.get(slot)?, self.now) {
+            return Some(slot);
+        }
+        self.outlast(slot, &lookup.key, number, out)
+    }
+
+    /// The connection in `slot` is due; gives it if it is still the one with `key` afterwards.
+    #[cold]
+    fn outlast(
+        &mut self,
+        slot: u32,
+        key: &FlowKey,
+        number: u64,
+        out: &mut Vec<Event>,
+    ) -> Option<u32> {
         // An attempt that is due goes on to wait for something else, which may be due as well.
         for _ in 0..Queue::ALL.len() {
             match self.store.get(slot) {
-                Some(c) if c.key == *key && expiry::is_due(&self.config, c, self.now) => {
+                Some(c) if c.key == *key && self.timeouts.is_due(c, self.now) => {
                     self.on_due(slot, number, out);
                 }
                 Some(c) if c.key == *key => return Some(slot),
@@ -224,12 +263,12 @@ impl FlowTable {
     ) -> u32 {
         let sender_is_client = direction.sender == Role::Client;
         let (client, macs) = if sender_is_client {
-            (arrival.sender, arrival.macs)
+            (arrival.lookup.sender, arrival.macs)
         } else {
-            (arrival.sender.other(), arrival.macs.map(|(src, dst)| (dst, src)))
+            (arrival.lookup.sender.other(), arrival.macs.map(|(src, dst)| (dst, src)))
         };
         let mut connection = Connection {
-            key: arrival.key,
+            key: arrival.lookup.key,
             start: self.now,
             number: arrival.number,
             last: self.now,
@@ -244,7 +283,7 @@ impl FlowTable {
             vlan: arrival.vlan,
             tunnel: arrival.tunnel,
             orientation: Orientation { client, inferred: direction.inferred },
-            queue: match arrival.key.transport() {
+            queue: match arrival.lookup.key.transport() {
                 Transport::Tcp => Queue::TcpAttempt,
                 _ => Queue::DatagramAttempt,
             },
@@ -322,11 +361,19 @@ impl FlowTable {
         }
     }
 
+    #[inline]
     pub(super) fn keep_alive(&mut self, slot: u32) {
         let now = self.now;
         let Some(connection) = self.store.get(slot) else { return };
+        // Once established and settled, only a new judgement moves it to another queue.
+        if connection.queue == Queue::Established
+            && connection.facts.settled
+            && !self.timeouts.should_move(connection, now)
+        {
+            return;
+        }
         let queue = queue_of(connection);
-        if queue != connection.queue || expiry::should_move(&self.config, connection, now) {
+        if queue != connection.queue || self.timeouts.should_move(connection, now) {
             self.store.enqueue(slot, queue, now);
         }
     }
@@ -340,8 +387,8 @@ impl FlowTable {
             return;
         }
         let judgement = outcome::after_timeout(connection);
-        let late = self.now.since(connection.last);
-        if connection.facts.over && late >= expiry::timeout(&self.config, Queue::Over) {
+        let is_late = self.timeouts.is_over(Queue::Over, connection.last, self.now);
+        if connection.facts.over && is_late {
             self.end(slot, judgement, number, out);
         } else {
             self.settle(slot, Some(judgement), number, out);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 
 use super::Observer;
 use crate::config::{Config, NetworkConfig};
-use crate::detect::{self, Detector, Evidence};
+use crate::detect::{self, Detector, Evidence, Sight};
 use crate::event::{Body, Event, community_id};
 use crate::incident::{Alert, AlertBook, Onsets};
 use crate::inventory::{Inventory, InventoryConfig, Networks};
@@ -90,9 +90,10 @@ impl Analysis {
             self.onsets.on_contact(talk.client.addr);
         }
         let may_hide = self.allowlist.has_event_entries();
+        let sight = Sight::new(event, &self.inventory);
         for detector in &mut self.detectors {
             if !(may_hide && self.allowlist.hides_event(detector.id(), event)) {
-                detector.on_event(event, &self.inventory, &mut self.evidence);
+                detector.on_event(&sight, &self.inventory, &mut self.evidence);
             }
         }
         if !self.evidence.is_empty() {

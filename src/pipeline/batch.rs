@@ -33,23 +33,17 @@ pub(super) struct Batch {
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) number: u64,
-    pub(super) shard: usize,
     pub(super) packet: Packet<'static>,
     payload: Range<usize>,
 }
 
 impl Batch {
     /// Copies `packet` in.
-    pub(super) fn push(&mut self, number: u64, shard: usize, packet: &Packet<'_>) {
+    pub(super) fn push(&mut self, number: u64, packet: &Packet<'_>) {
         let start = self.payloads.len();
         self.payloads.extend_from_slice(payload(packet));
         let payload = start..self.payloads.len();
-        self.packets.push(Queued { number, shard, packet: without_payload(packet), payload });
-    }
-
-    /// Packets held.
-    pub(super) fn len(&self) -> usize {
-        self.packets.len()
+        self.packets.push(Queued { number, packet: without_payload(packet), payload });
     }
 
     /// The packets in order of arrival.
@@ -64,13 +58,6 @@ impl Batch {
             *place = self.payloads.get(queued.payload.clone()).unwrap_or_default();
         }
         packet
-    }
-
-    /// Forgets the packets and keeps the room for the next ones.
-    pub(super) fn clear(&mut self) {
-        self.packets.clear();
-        self.payloads.clear();
-        self.ticks.clear();
     }
 }
 

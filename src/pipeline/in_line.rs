@@ -1,33 +1,31 @@
-//! Every stage on one thread, a handful of packets at a time.
+//! Every stage on one thread, packet by packet.
 
+use super::ahead::KNOW;
 use super::analysis::Analysis;
-use super::batch::{Batch, Tick};
+use super::batch::Tick;
 use super::intake::{Intake, IntakeStats};
-use super::shards::{AHEAD, Rank, ShardSet};
+use super::shards::{Rank, ShardSet};
 use super::{Command, Lane, Observer, Outcome, View, feed};
 use crate::config::Config;
-use crate::decode::Packet;
+use crate::decode::{Packet, glimpse};
 use crate::event::Event;
 use crate::source::Source;
 use crate::time::Timestamp;
+
+/// Events that wait for each other at most, to be analysed together.
+const TOGETHER: usize = 64;
 
 struct InLine<'a> {
     shards: ShardSet,
     analysis: Analysis,
     observer: &'a mut dyn Observer,
-    /// Packets that wait until their connections are looked up together.
-    waiting: Batch,
+    /// What the shards have said and the analysis has not seen yet.
     events: Vec<(Rank, Event)>,
+    /// Frames until the next look ahead.
+    until_look: usize,
 }
 
 impl InLine<'_> {
-    /// Works off the packets that wait; everything else comes after them.
-    fn catch_up(&mut self) {
-        self.shards.on_batch(&self.waiting, &mut self.events);
-        self.waiting.clear();
-        self.analyse();
-    }
-
     fn analyse(&mut self) {
         for (_, event) in self.events.drain(..) {
             self.analysis.on_event(&event, self.observer);
@@ -36,28 +34,45 @@ impl InLine<'_> {
 }
 
 impl Lane for InLine<'_> {
+    #[inline]
+    fn before_next(&mut self, source: &mut dyn Source) {
+        if self.until_look == 0 {
+            self.until_look = KNOW;
+            let known = self.shards.expected();
+            let mut at = 0;
+            source.look_ahead(2 * KNOW, &mut |link, data| {
+                if at >= known {
+                    self.shards.expect(glimpse(link, data));
+                }
+                at += 1;
+            });
+        }
+        self.until_look -= 1;
+        self.shards.advance();
+    }
+
     fn on_tick(&mut self, tick: Tick) {
-        self.catch_up();
+        self.analyse();
         self.shards.on_tick(tick, &mut self.events);
         self.analyse();
         self.analysis.on_tick(tick.now, self.observer);
     }
 
     #[inline]
-    fn on_packet(&mut self, number: u64, shard: usize, packet: &Packet<'_>) {
-        self.waiting.push(number, shard, packet);
-        if self.waiting.len() >= AHEAD {
-            self.catch_up();
+    fn on_packet(&mut self, number: u64, packet: &Packet<'_>) {
+        self.shards.on_packet(number, packet, &mut self.events);
+        if self.events.len() >= TOGETHER {
+            self.analyse();
         }
     }
 
     fn on_oddity(&mut self, event: Event) {
-        self.catch_up();
+        self.analyse();
         self.analysis.on_event(&event, self.observer);
     }
 
     fn on_look(&mut self, now: Timestamp, intake: &IntakeStats, command: Option<Command>) {
-        self.catch_up();
+        self.analyse();
         if let Some(Command::Reload(config)) = command {
             self.analysis.reload(&config);
         }
@@ -81,11 +96,11 @@ pub(super) fn run(
         shards: ShardSet::new(&config.flow, 0, 1),
         analysis: Analysis::new(config),
         observer,
-        waiting: Batch::default(),
         events: Vec::new(),
+        until_look: 0,
     };
     feed(source, &mut intake, &mut lane, turn.as_ref(), commands);
-    lane.catch_up();
+    lane.analyse();
     let InLine { shards, analysis, observer, .. } = &mut lane;
     shards.finish(intake.end(), |_, event| analysis.on_event(&event, &mut **observer));
     lane.analysis.finish(intake.now(), lane.observer);

@@ -73,9 +73,9 @@ impl Intake {
         self.metronome.advance(self.stats.packets + 1, now, ticks);
     }
 
-    /// Decodes a frame; `None` if it cannot be used, which is counted.
+    /// Decodes a frame and hands its packet on, where it lies; one that cannot be used is counted.
     #[inline]
-    pub(super) fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Option<Packet<'a>> {
+    pub(super) fn decode(&mut self, frame: &Frame<'_>, on_packet: impl FnOnce(&Packet<'_>)) {
         let Self { decoder, duplicates, stats, .. } = self;
         let linked = match Decoder::link(frame) {
             Ok(linked) => linked,
@@ -85,11 +85,11 @@ impl Intake {
             && duplicates.is_duplicate(frame.ts, frame.interface, ip)
         {
             stats.duplicates += 1;
-            return None;
+            return;
         }
-        match decoder.network(frame, linked) {
-            Ok(packet) => Some(packet),
-            Err(skip) => count(stats, frame.input, skip),
+        match &decoder.network(frame, linked) {
+            Ok(packet) => on_packet(packet),
+            Err(skip) => count(stats, frame.input, *skip),
         }
     }
 
@@ -134,7 +134,7 @@ impl Intake {
 
 /// Counts a frame that cannot be used.
 #[cold]
-fn count<'a>(stats: &mut IntakeStats, input: u16, skip: Skip) -> Option<Packet<'a>> {
+fn count(stats: &mut IntakeStats, input: u16, skip: Skip) {
     let input = usize::from(input);
     if stats.skipped.len() <= input {
         stats.skipped.resize(input + 1, [0; Skip::COUNT]);
@@ -142,7 +142,6 @@ fn count<'a>(stats: &mut IntakeStats, input: u16, skip: Skip) -> Option<Packet<'
     if let Some(count) = stats.skipped.get_mut(input).and_then(|of| of.get_mut(skip.index())) {
         *count += 1;
     }
-    None
 }
 
 /// Turns packet time into ticks: one a second while packets flow, and across a silence at steps

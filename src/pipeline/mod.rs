@@ -5,6 +5,7 @@
 //! events back into the order that one thread would have made; so the output is the same, byte for
 //! byte, whatever the number of threads.
 
+mod ahead;
 mod analysis;
 mod batch;
 mod in_line;
@@ -117,11 +118,16 @@ pub fn run(
 
 /// What the packet loop feeds; either everything else in line, or the queues to other threads.
 trait Lane {
+    /// The next frame is about to be asked for: time to look what comes.
+    fn before_next(&mut self, source: &mut dyn Source) {
+        let _ = source;
+    }
+
     /// Timers fire.
     fn on_tick(&mut self, tick: Tick);
 
-    /// A packet of the shard came.
-    fn on_packet(&mut self, number: u64, shard: usize, packet: &Packet<'_>);
+    /// A packet came.
+    fn on_packet(&mut self, number: u64, packet: &Packet<'_>);
 
     /// Decoding found something odd in the packet that came last.
     fn on_oddity(&mut self, event: Event);
@@ -134,21 +140,20 @@ trait Lane {
 fn feed(
     source: &mut dyn Source,
     intake: &mut Intake,
-    lane: &mut dyn Lane,
+    lane: &mut impl Lane,
     turn: Option<&Turn>,
     commands: &mut dyn FnMut() -> Option<Command>,
 ) {
     let mut ticks = Vec::new();
     loop {
+        lane.before_next(source);
         let is_quiet = match source.next() {
             Next::Frame(frame) => {
                 let number = intake.on_frame(&frame, &mut ticks);
                 for tick in &ticks {
                     lane.on_tick(*tick);
                 }
-                if let Some(packet) = intake.decode(&frame) {
-                    lane.on_packet(number, shards::shard_of(packet.shard_pair()), &packet);
-                }
+                intake.decode(&frame, |packet| lane.on_packet(number, packet));
                 intake.oddities(number, frame.ts, |event| lane.on_oddity(event));
                 false
             }

@@ -8,17 +8,15 @@ use std::net::IpAddr;
 
 use foldhash::fast::FixedState;
 
-use super::batch::{Batch, Queued, Tick};
+use super::ahead::{self, Ahead, FIND, KNOW, READ};
+use super::batch::{Batch, Tick};
 use crate::config::units::ByteSize;
+use crate::decode::{Glimpse, Packet};
 use crate::event::Event;
 use crate::flow::{FlowConfig, FlowStats, FlowTable};
 
 /// Shards of the connection table; a multiple of every sensible number of threads.
 pub const SHARDS: usize = 16;
-
-/// Packets whose connections are looked up together: twice what a core can wait for at once, and
-/// few enough that what was fetched for the last is still there when its turn comes.
-pub(super) const AHEAD: usize = 32;
 
 /// Orders what the shards say: packet number, then its ticks in order before the packet, shard.
 pub(super) type Rank = (u64, u32, usize);
@@ -26,8 +24,10 @@ pub(super) type Rank = (u64, u32, usize);
 /// The place of the packet itself, behind all ticks that it made fire.
 pub(super) const PACKET: u32 = u32::MAX;
 
-/// Which shard a packet belongs to: by the keyed, symmetric hash of its address pair.
-pub(super) fn shard_of(pair: (IpAddr, IpAddr)) -> usize {
+/// Which shard a packet between these two addresses belongs to, whichever way it goes.
+#[inline]
+pub(super) fn shard_of((a, b): (IpAddr, IpAddr)) -> usize {
+    let pair = if a <= b { (a, b) } else { (b, a) };
     // The key is fixed: results must not differ between runs, and who floods one shard evicts
     // only from that shard's share of the budget.
     let mut hasher = FixedState::with_seed(0x5eed_0fa1).build_hasher();
@@ -46,6 +46,10 @@ pub(super) struct ShardSet {
     first: usize,
     step: usize,
     scratch: Vec<Event>,
+    /// What is known of the packets that come next.
+    ahead: ahead::Queue,
+    /// What was known of the packet whose turn it is.
+    current: Option<Ahead>,
 }
 
 impl ShardSet {
@@ -53,35 +57,89 @@ impl ShardSet {
     pub(super) fn new(config: &FlowConfig, first: usize, workers: usize) -> Self {
         let share = FlowConfig { budget: ByteSize(config.budget.0 / SHARDS), ..config.clone() };
         let tables = (first..SHARDS).step_by(workers).map(|_| FlowTable::new(&share)).collect();
-        Self { tables, first, step: workers, scratch: Vec::new() }
+        let ahead = ahead::Queue::new();
+        Self { tables, first, step: workers, scratch: Vec::new(), ahead, current: None }
     }
 
     /// Works through a batch and ranks what comes out.
-    ///
-    /// Tens of thousands of connections fit no cache that is near, so a packet waits several times
-    /// for memory to find its own. The connections of some packets are looked up before the first
-    /// of them is worked on, because look-ups that do not depend on each other wait together.
     pub(super) fn on_batch(&mut self, batch: &Batch, out: &mut Vec<(Rank, Event)>) {
         let mut ticks = batch.ticks.iter().peekable();
-        for packets in batch.queued().chunks(AHEAD) {
-            let places = self.fetch(packets);
-            for (queued, place) in packets.iter().zip(places) {
-                let Queued { number, shard, .. } = *queued;
-                while let Some(tick) = ticks.next_if(|tick| tick.number <= number) {
-                    self.on_tick(*tick, out);
-                }
-                let index = self.index(shard);
-                let Some(table) = self.tables.get_mut(index) else { continue };
-                table.on_packet_at(place, number, &batch.packet(queued), &mut self.scratch);
-                let rank = (number, PACKET, shard);
-                out.extend(self.scratch.drain(..).map(|event| (rank, event)));
+        let mut coming = batch.queued().iter();
+        for queued in batch.queued() {
+            for next in coming.by_ref().take((KNOW + 1).saturating_sub(self.ahead.len())) {
+                self.expect(next.packet.glimpse());
             }
+            self.advance();
+            while let Some(tick) = ticks.next_if(|tick| tick.number <= queued.number) {
+                self.on_tick(*tick, out);
+            }
+            self.on_packet(queued.number, &batch.packet(queued), out);
         }
         for tick in ticks {
             self.on_tick(*tick, out);
         }
         if let Some(end) = batch.end {
             self.finish(end, |rank, event| out.push((rank, event)));
+        }
+    }
+
+    /// Packets that are expected.
+    pub(super) fn expected(&self) -> usize {
+        self.ahead.len()
+    }
+
+    /// Expects a packet behind those that are expected already. A wrong expectation costs time and
+    /// nothing else.
+    #[inline]
+    pub(super) fn expect(&mut self, glimpse: Option<Glimpse>) {
+        let ahead = glimpse.and_then(|glimpse| {
+            let shard = shard_of((glimpse.src.addr, glimpse.dst.addr));
+            let table = self.tables.get(self.index(shard))?;
+            let lookup = table.lookup(&glimpse);
+            table.prefetch_index(&lookup);
+            Some(Ahead { glimpse, shard, lookup, place: None })
+        });
+        self.ahead.push_back(ahead);
+    }
+
+    /// Goes on to the next packet that is expected, and has memory fetched for some after it.
+    #[inline]
+    pub(super) fn advance(&mut self) {
+        self.current = self.ahead.pop_front().flatten();
+        let Self { tables, ahead, first, step, .. } = self;
+        let table = |shard: usize| tables.get(shard.saturating_sub(*first) / *step);
+        if let Some(Some(next)) = ahead.get_mut(FIND)
+            && let Some(table) = table(next.shard)
+        {
+            next.place = table.guess(&next.lookup);
+            if let Some(place) = next.place {
+                table.prefetch(place);
+            }
+        }
+        if let Some(Some(Ahead { shard, place: Some(place), .. })) = ahead.get(READ)
+            && let Some(table) = table(*shard)
+        {
+            table.prefetch_detail(*place);
+        }
+    }
+
+    /// Takes a packet, the one that was expected if any was, and ranks what it makes known.
+    #[inline]
+    pub(super) fn on_packet(
+        &mut self,
+        number: u64,
+        packet: &Packet<'_>,
+        out: &mut Vec<(Rank, Event)>,
+    ) {
+        let known = self.current.filter(|ahead| packet.glimpse() == Some(ahead.glimpse));
+        let shard = known.map_or_else(|| shard_of(packet.shard_pair()), |ahead| ahead.shard);
+        let index = self.index(shard);
+        let Some(table) = self.tables.get_mut(index) else { return };
+        let lookup = known.as_ref().map(|ahead| &ahead.lookup);
+        table.on_packet_of(lookup, number, packet, &mut self.scratch);
+        if !self.scratch.is_empty() {
+            let rank = (number, PACKET, shard);
+            out.extend(self.scratch.drain(..).map(|event| (rank, event)));
         }
     }
 
@@ -106,19 +164,6 @@ impl ShardSet {
         }
     }
 
-    /// Has the memory of the packets' connections fetched; tells where they probably are.
-    fn fetch(&self, packets: &[Queued]) -> [Option<u32>; AHEAD] {
-        let table = |queued: &Queued| self.tables.get(self.index(queued.shard));
-        let mut places = [None; AHEAD];
-        for (queued, place) in packets.iter().zip(&mut places) {
-            *place = table(queued).and_then(|table| table.locate(&queued.packet));
-        }
-        let touch = |(queued, place): (&Queued, Option<u32>)| Some(table(queued)?.touch(place?));
-        let read = packets.iter().zip(places).filter_map(touch).fold(0, |sum, read| sum ^ read);
-        std::hint::black_box(read);
-        places
-    }
-
     /// Where the table of a shard is.
     const fn index(&self, shard: usize) -> usize {
         shard.saturating_sub(self.first) / self.step
@@ -130,5 +175,17 @@ impl ShardSet {
             .iter()
             .map(FlowTable::stats)
             .fold(FlowStats::default(), |sum, stats| sum + stats)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_directions_have_one_shard() {
+        let (a, b): (IpAddr, IpAddr) = ([192, 0, 2, 9].into(), [192, 0, 2, 1].into());
+
+        assert_eq!(shard_of((a, b)), shard_of((b, a)));
     }
 }

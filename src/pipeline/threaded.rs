@@ -13,7 +13,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use super::analysis::Analysis;
 use super::batch::{Batch, Tick};
 use super::intake::{Intake, IntakeStats};
-use super::shards::{PACKET, Rank, SHARDS, ShardSet};
+use super::shards::{PACKET, Rank, SHARDS, ShardSet, shard_of};
 use super::{Command, Lane, Observer, Options, Outcome, View, feed};
 use crate::config::Config;
 use crate::decode::Packet;
@@ -72,10 +72,10 @@ impl Lane for Queues {
         self.notes.ticks.push(tick);
     }
 
-    fn on_packet(&mut self, number: u64, shard: usize, packet: &Packet<'_>) {
-        let worker = shard % self.batches.len().max(1);
+    fn on_packet(&mut self, number: u64, packet: &Packet<'_>) {
+        let worker = shard_of(packet.shard_pair()) % self.batches.len().max(1);
         if let Some(batch) = self.batches.get_mut(worker) {
-            batch.push(number, shard, packet);
+            batch.push(number, packet);
         }
         self.held += 1;
         if self.held >= BATCH {

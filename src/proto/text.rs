@@ -38,6 +38,7 @@ const KEYWORDS: &[Keyword] = &[
     keyword(b"<stream:stream", Protocol::Xmpp, None),
     keyword(b"NICK ", Protocol::Irc, CLIENT),
     keyword(b"CAP LS", Protocol::Irc, CLIENT),
+    keyword(b"STARTTLS\r\n", Protocol::Irc, CLIENT),
     keyword(b"NOTICE AUTH :", Protocol::Irc, SERVER),
     keyword(b"AUTH TLS\r\n", Protocol::Ftp, CLIENT),
 ];
@@ -75,15 +76,43 @@ const METHODS: &[&[u8]] = &[
     b"WSMAN_POST ",
 ];
 
+/// Whether a message may begin with a keyword or a method, or with the first bytes of one: told by
+/// the first four bytes, which every one of them has. Most messages begin with none of fifty, and
+/// this finds out by comparing numbers side by side.
+fn may_have_keyword(data: &[u8]) -> bool {
+    const FIRST: [u32; KEYWORDS.len() + METHODS.len()] = {
+        const fn first(word: &[u8]) -> u32 {
+            match word.first_chunk() {
+                Some(first) => u32::from_le_bytes(*first),
+                None => panic!("every keyword has four bytes"),
+            }
+        }
+        let mut all = [0; KEYWORDS.len() + METHODS.len()];
+        let mut at = 0;
+        while at < all.len() {
+            all[at] = match at.checked_sub(KEYWORDS.len()) {
+                None => first(KEYWORDS[at].starts),
+                Some(at) => first(METHODS[at]),
+            };
+            at += 1;
+        }
+        all
+    };
+    data.first_chunk().is_none_or(|&first| FIRST.contains(&u32::from_le_bytes(first)))
+}
+
 /// Recognises a protocol by the words that a message begins with.
 pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
-    for keyword in KEYWORDS {
-        if data.first() == keyword.starts.first() && data.starts_with(keyword.starts) {
-            return keyword.verdict;
+    let may_have_keyword = may_have_keyword(data);
+    if may_have_keyword {
+        for keyword in KEYWORDS {
+            if data.starts_with(keyword.starts) {
+                return keyword.verdict;
+            }
         }
-    }
-    if let Some(verdict) = request_line(data) {
-        return verdict;
+        if let Some(verdict) = request_line(data) {
+            return verdict;
+        }
     }
     if is_odd_request(data) {
         return Verdict::client(Protocol::Http);
@@ -97,7 +126,13 @@ pub(super) fn by_keyword(data: &[u8], ports: Ports) -> Verdict {
     if starts_with_any_case(data, b"<?xml") && contains(data, b"stream:stream") {
         return Verdict::either(Protocol::Xmpp);
     }
-    if is_prefix_of_a_keyword(data) { Verdict::NeedMore } else { Verdict::Unknown }
+    if b"220 ".starts_with(data)
+        || b"USER ".starts_with(data)
+        || may_have_keyword && is_prefix_of_a_keyword(data)
+    {
+        return Verdict::NeedMore;
+    }
+    Verdict::Unknown
 }
 
 /// Whether the first line asks over HTTP with a method that nobody knows, as scanners do to see
@@ -166,28 +201,26 @@ fn login(data: &[u8], ports: Ports) -> Option<Verdict> {
     if starts_with_any_case(data, b"CAPA\r\n") || starts_with_any_case(data, b"STLS\r\n") {
         return Some(Verdict::client(Protocol::Pop3));
     }
-    if !data.first().is_some_and(u8::is_ascii_alphanumeric) {
-        return None;
-    }
-    let line = first_line(data);
-    let mut words = line.splitn(3, |&b| b == b' ');
-    let tag = words.next()?;
-    let command = words.next()?;
-    let is_tag = (1..=8).contains(&tag.len())
+    const LONGEST_TAG: usize = 8;
+    let tag_end = data.iter().take(LONGEST_TAG + 1).position(|&b| b == b' ')?;
+    let (tag, rest) = data.split_at_checked(tag_end)?;
+    let is_tag = !tag.is_empty()
         && tag.iter().all(u8::is_ascii_alphanumeric)
         && tag.iter().any(u8::is_ascii_digit);
+    if !is_tag {
+        return None;
+    }
+    let command = first_line(rest.get(1..)?).split(|&b| b == b' ').next()?;
     let is_imap = [&b"CAPABILITY"[..], b"LOGIN", b"AUTHENTICATE", b"STARTTLS", b"ID"]
         .iter()
         .any(|name| command.eq_ignore_ascii_case(name));
-    (is_tag && is_imap).then_some(Verdict::client(Protocol::Imap))
+    is_imap.then_some(Verdict::client(Protocol::Imap))
 }
 
 fn is_prefix_of_a_keyword(data: &[u8]) -> bool {
     data.len() < 24
         && (KEYWORDS.iter().any(|keyword| keyword.starts.starts_with(data))
-            || METHODS.iter().any(|method| method.starts_with(data))
-            || b"220 ".starts_with(data)
-            || b"USER ".starts_with(data))
+            || METHODS.iter().any(|method| method.starts_with(data)))
 }
 
 /// Android Debug Bridge: `CNXN`, a version, a size, and the command's complement at byte 20.
@@ -197,13 +230,25 @@ pub(super) fn adb(data: &[u8], _: Ports) -> Verdict {
     if is_open && complement { Verdict::either(Protocol::Adb) } else { Verdict::Unknown }
 }
 
-/// Telnet option negotiation (RFC 854): IAC, WILL to DONT, an option.
+/// Telnet option negotiation (RFC 854): IAC, WILL to DONT, an option. A server that negotiates nothing
+/// is told by its prompt, where Telnet lives.
 pub(super) fn telnet(data: &[u8], ports: Ports) -> Verdict {
     match (byte(data, 0), byte(data, 1), byte(data, 2)) {
         (Some(0xff), Some(0xfa..=0xfe), Some(0..=49 | 255)) => {
             Verdict::Is(Protocol::Telnet, ports.role_at(23))
         }
         (Some(0xff), None | Some(0xfa..=0xfe), None) => Verdict::NeedMore,
+        _ if [23, 2323].contains(&ports.sender) => {
+            let end = data.trim_ascii_end().to_ascii_lowercase();
+            let asks =
+                [&b"login:"[..], b"username:", b"password:"].iter().any(|word| end.ends_with(word));
+            match data.len() {
+                _ if asks => Verdict::server(Protocol::Telnet),
+                // A greeting may come before the prompt.
+                0..512 if data.is_ascii() => Verdict::NeedMore,
+                _ => Verdict::Unknown,
+            }
+        }
         _ => Verdict::Unknown,
     }
 }
@@ -265,6 +310,8 @@ mod tests {
         assert_eq!(seen(b"220 hello\r\n", 21, 40_000), Verdict::server(Protocol::Ftp));
         assert_eq!(seen(b"220 hello\r\n", 25, 40_000), Verdict::server(Protocol::Smtp));
         assert_eq!(seen(b"220 hello\r\n", 7, 40_000), Verdict::Unknown);
+        assert_eq!(seen(b"\r\ncam login: ", 23, 40_000), Verdict::server(Protocol::Telnet));
+        assert_eq!(seen(b"\r\ncam login: ", 7, 40_000), Verdict::Unknown);
         assert_eq!(seen(b"\x99\x98\x97\x96 not http", 40_000, 80), Verdict::Unknown);
     }
 

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded};
 
 pub use self::config::LiveConfig;
 use self::lane::{Batch, Control, DropCounters, Head, Lane};
-use super::{Frame, InputReport, Next, Source, SourceError};
+use super::{Frame, InputReport, LinkType, Next, Source, SourceError};
 use crate::time::Timestamp;
 
 /// Batches between an interface's thread and the merge.
@@ -242,6 +242,15 @@ impl Source for LiveSource {
             wire_len: head.wire_len,
             data: input.batch.bytes.get(head.at..head.at + head.len).unwrap_or_default(),
         })
+    }
+
+    fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
+        let Some(input) = self.current.and_then(|index| self.inputs.get(index)) else { return };
+        let coming = input.batch.frames.iter().skip(input.next + 1).take(most);
+        for head in coming {
+            let data = input.batch.bytes.get(head.at..head.at + head.len);
+            each(input.batch.link, data.unwrap_or_default());
+        }
     }
 
     fn inputs(&self) -> Vec<InputReport> {

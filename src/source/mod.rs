@@ -86,6 +86,12 @@ pub trait Source {
     /// Waits for the next frame and lends it until the next call.
     fn next(&mut self) -> Next<'_>;
 
+    /// Shows frames that probably come next, as far as they are in memory and up to `most`: link
+    /// type and captured bytes. A hint, for who can prepare for them; none by default.
+    fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
+        let _ = (most, each);
+    }
+
     /// What is known of each input so far, in the order they were given.
     fn inputs(&self) -> Vec<InputReport>;
 

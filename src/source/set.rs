@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::file::CaptureReader;
 use super::file::disk::DiskFile;
 use super::find::{Found, Kind, find};
-use super::{Frame, InputReport, Next, Source, SourceError};
+use super::{Frame, InputReport, LinkType, Next, Source, SourceError};
 use crate::time::Timestamp;
 
 /// Files that keep their descriptor while they are read; the usual limit of a process is 1024.
@@ -246,15 +246,14 @@ impl Source for CaptureSet {
     fn next(&mut self) -> Next<'_> {
         let Some(index) = self.advance() else { return Next::End };
         let slot = usize::from(index);
-        let record =
-            self.inputs.get(slot).and_then(|input| input.reader.as_ref()).and_then(|r| r.record());
-        let Some(record) = record else { return Next::End };
+        let record = |input: &Input| input.reader.as_ref().and_then(|reader| reader.record());
+        let Some(record) = self.inputs.get(slot).and_then(record) else { return Next::End };
         let interface = self.interface_number(index, record.interface);
         let Some(input) = self.inputs.get_mut(slot) else { return Next::End };
         let report = &mut input.report;
         report.packets += 1;
         report.bytes += record.len() as u64;
-        report.first_ts = report.first_ts.or(Some(record.ts));
+        report.first_ts.get_or_insert(record.ts);
         report.last_ts = report.last_ts.max(Some(record.ts));
         if record.ts < self.latest {
             report.time_went_back += 1;
@@ -270,6 +269,13 @@ impl Source for CaptureSet {
             wire_len: record.wire_len,
             data: reader.data(record),
         })
+    }
+
+    fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
+        let current = self.current.and_then(|index| self.inputs.get_mut(usize::from(index)));
+        if let Some(reader) = current.and_then(|input| input.reader.as_mut()) {
+            reader.look_ahead(most, each);
+        }
     }
 
     fn inputs(&self) -> Vec<InputReport> {

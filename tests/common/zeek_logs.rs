@@ -134,15 +134,7 @@ impl Comparison {
     }
 
     fn ours(&self, capture: &Path) -> Vec<Record> {
-        let dir = tempfile::tempdir().unwrap();
-        let status = Command::new(env!("CARGO_BIN_EXE_wormwatch"))
-            .args(["replay", "--json", "--events"])
-            .args([dir.path(), capture])
-            .output()
-            .unwrap();
-        assert!(status.status.success(), "{}", capture.display());
-        let log = dir.path().join(format!("{}.log", self.kind));
-        if log.exists() { json_lines(&log) } else { Vec::new() }
+        records(capture, self.kind)
     }
 
     fn compare(
@@ -206,6 +198,19 @@ impl Comparison {
     }
 }
 
+/// Our records of a kind for a capture.
+pub(crate) fn records(capture: &Path, kind: &str) -> Vec<Record> {
+    let dir = tempfile::tempdir().unwrap();
+    let status = Command::new(env!("CARGO_BIN_EXE_wormwatch"))
+        .args(["replay", "--json", "--events"])
+        .args([dir.path(), capture])
+        .output()
+        .unwrap();
+    assert!(status.status.success(), "{}", capture.display());
+    let log = dir.path().join(format!("{kind}.log"));
+    if log.exists() { json_lines(&log) } else { Vec::new() }
+}
+
 /// Whether two values are equal; what is absent is as good as an empty list.
 fn same(theirs: Option<&Value>, ours: Option<&Value>) -> bool {
     let is_nothing = |value: &Value| value.is_null() || value.as_array().is_some_and(Vec::is_empty);
@@ -215,6 +220,10 @@ fn same(theirs: Option<&Value>, ours: Option<&Value>) -> bool {
         (Some(Value::Array(theirs)), Some(Value::Array(ours))) => {
             theirs.len() == ours.len()
                 && theirs.iter().zip(ours).all(|(a, b)| same(Some(a), Some(b)))
+        }
+        // A table without types does not tell a list of one from what is in it.
+        (Some(theirs @ Value::String(_)), Some(Value::Array(ours))) if ours.len() == 1 => {
+            same(Some(theirs), ours.first())
         }
         (Some(Value::Number(theirs)), Some(Value::Number(ours))) => {
             let difference = theirs.as_f64().unwrap() - ours.as_f64().unwrap();

@@ -15,6 +15,7 @@ mod tests;
 mod unpack;
 mod window;
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Cursor, ErrorKind, Read};
 
@@ -139,6 +140,8 @@ pub struct CaptureReader {
     format: Format,
     packing: Option<Packing>,
     record: Option<Record>,
+    /// Records that were read ahead, all of them in the window.
+    ahead: VecDeque<Record>,
     records: u64,
     ended: bool,
     damage: Option<String>,
@@ -217,13 +220,19 @@ impl CaptureReader {
             Err(damage) => (Format::Empty, Some(damage)),
         };
         let ended = damage.is_some();
-        Ok(Self { window, format, packing, record: None, records: 0, ended, damage })
+        let ahead = VecDeque::new();
+        Ok(Self { window, format, packing, record: None, ahead, records: 0, ended, damage })
     }
 
     /// Goes to the next frame; false if there is none, because the file ends or is damaged.
     #[inline]
     pub fn advance(&mut self) -> bool {
-        self.record = None;
+        self.record = self.ahead.pop_front();
+        self.record.is_some() || self.read_on()
+    }
+
+    /// Reads the next record.
+    fn read_on(&mut self) -> bool {
         if self.ended {
             return false;
         }
@@ -293,6 +302,27 @@ impl CaptureReader {
     }
 
     #[cold]
+    /// Shows what frames follow in memory, up to `most`.
+    pub(super) fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
+        let Self { window, format, ahead, records, .. } = self;
+        match format {
+            Format::Empty => {}
+            // Where a record ends is all that there is to know, so it is read once and for all.
+            Format::Pcap(pcap) => {
+                while ahead.len() < most
+                    && let Some(record) = pcap.next_in(window)
+                {
+                    *records += 1;
+                    ahead.push_back(record);
+                }
+                for record in ahead.iter().take(most) {
+                    each(record.link, window.lend(record.at, record.len));
+                }
+            }
+            Format::Pcapng(pcapng) => pcapng.look_ahead(window.bytes(), most, each),
+        }
+    }
+
     fn finish(&mut self, flaw: Option<Flaw>, before: u64) -> bool {
         self.ended = true;
         let record = self.records + 1;

@@ -100,8 +100,30 @@ impl Pcap {
         if !window.ensure(self.record_header) {
             return if window.bytes().is_empty() { Ok(None) } else { Err(Flaw::CutOff) };
         }
-        let words = window.bytes().first_chunk::<16>().map(|head| head.as_chunks::<4>().0);
-        let Some(&[secs, fraction, captured, wire]) = words else { return Err(Flaw::CutOff) };
+        let Some(header) = self.header(window.bytes()) else { return Err(Flaw::CutOff) };
+        if header.captured as usize > MAX_FRAME {
+            return Err(Flaw::too_long(header.captured));
+        }
+        if !window.ensure(self.record_header + header.captured as usize) {
+            return Err(Flaw::CutOff);
+        }
+        Ok(Some(self.take(header, window)))
+    }
+
+    /// Reads the next record if all of it is in memory.
+    #[inline]
+    pub(super) fn next_in(&self, window: &mut Window) -> Option<Record> {
+        let header = self.header(window.bytes())?;
+        let is_whole = window.bytes().len() >= self.record_header + header.captured as usize;
+        (is_whole && header.captured as usize <= MAX_FRAME).then(|| self.take(header, window))
+    }
+
+    #[inline]
+    fn header(&self, bytes: &[u8]) -> Option<Header> {
+        let &[secs, fraction, captured, wire] = bytes.first_chunk::<16>()?.as_chunks::<4>().0
+        else {
+            return None;
+        };
         let captured = word(captured, self.big_endian);
         let wire = word(wire, self.big_endian);
         let (captured, wire) = match self.lengths {
@@ -109,28 +131,36 @@ impl Pcap {
             Lengths::Swapped => (wire, captured),
             Lengths::Unsure => (captured.min(wire), captured.max(wire)),
         };
-        let len = captured as usize;
-        if len > MAX_FRAME {
-            return Err(Flaw::too_long(captured));
-        }
-        if !window.ensure(self.record_header + len) {
-            return Err(Flaw::CutOff);
-        }
-        window.consume(self.record_header);
-        let at = window.position();
-        window.consume(len);
         // At most 2^32 * 10^9 + 2^32 * 1000, which fits.
         let nanos = i64::from(word(secs, self.big_endian)) * 1_000_000_000
             + i64::from(word(fraction, self.big_endian)) * self.fraction;
-        Ok(Some(Record {
-            ts: Timestamp::from_nanos(nanos),
+        Some(Header { ts: Timestamp::from_nanos(nanos), captured, wire })
+    }
+
+    /// Takes a record, all of which is in memory, out of the window.
+    #[inline]
+    fn take(&self, header: Header, window: &mut Window) -> Record {
+        let len = header.captured as usize;
+        window.consume(self.record_header);
+        let at = window.position();
+        window.consume(len);
+        Record {
+            ts: header.ts,
             link: self.link,
             interface: 0,
-            wire_len: wire.max(captured),
+            wire_len: header.wire.max(header.captured),
             at,
             len,
-        }))
+        }
     }
+}
+
+/// What stands before a frame.
+#[derive(Clone, Copy, Debug)]
+struct Header {
+    ts: Timestamp,
+    captured: u32,
+    wire: u32,
 }
 
 #[inline]
