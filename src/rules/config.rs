@@ -125,7 +125,7 @@ impl RuleConfig {
     }
 
     /// Takes `set` for the rules.
-    pub fn use_set(&mut self, set: RuleSet) {
-        self.loaded = Loaded(Some(Arc::new(set)));
+    pub fn use_set(&mut self, set: Arc<RuleSet>) {
+        self.loaded = Loaded(Some(set));
     }
 }

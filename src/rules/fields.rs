@@ -84,7 +84,7 @@ impl Fields {
         self.items.clear();
     }
 
-    /// Adds a field; one that is there already stays what it is.
+    /// Adds a field.
     pub fn put(&mut self, name: &'static str, value: impl Serialize) {
         self.add(Name::Known(name), value);
     }
@@ -93,6 +93,13 @@ impl Fields {
     pub fn put_named(&mut self, name: &str, value: impl Serialize) {
         let name = Name::Written(self.write(name));
         self.add(name, value);
+    }
+
+    /// Adds a field that is not there yet.
+    pub fn put_missing(&mut self, name: &'static str, value: impl Serialize) {
+        if self.find(name).is_none() {
+            self.put(name, value);
+        }
     }
 
     fn add(&mut self, name: Name, value: impl Serialize) {

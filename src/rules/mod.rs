@@ -5,6 +5,7 @@
 //! correlations are our own, because theirs keeps every event of a window, counts whole seconds,
 //! and evicts in the order of a hash map. `docs/rules.md` is the page for those who write rules.
 
+mod cases;
 mod compile;
 mod config;
 mod document;
@@ -24,6 +25,7 @@ mod vocabulary;
 mod watch;
 mod window;
 
+pub use cases::{Case, CaseEvent, Input, cases};
 pub use config::{Levels, RuleConfig};
 pub use fields::Fields;
 pub use files::{RuleFile, load};

@@ -1,6 +1,7 @@
 //! Rules from their text to their evidence.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::*;
 use crate::detect::{Evidence, Family};
@@ -62,7 +63,7 @@ fn run(rules: &mut Rules, events: &[Event]) -> Vec<Evidence> {
 
 fn rules(text: &str) -> Rules {
     let mut config = RuleConfig::default();
-    config.use_set(set(text));
+    config.use_set(Arc::new(set(text)));
     Rules::new(&config)
 }
 
@@ -237,7 +238,7 @@ fn a_reload_keeps_what_unchanged_rules_remember() {
         let mut rules = rules(&text);
         run(&mut rules, &[to(1, 1), to(2, 2)]);
         let mut config = RuleConfig::default();
-        config.use_set(set(after));
+        config.use_set(Arc::new(set(after)));
         rules.reload(&config);
         run(&mut rules, &[to(3, 3)]).iter().filter(|e| e.subject == "r-walk").count()
     };
@@ -285,7 +286,7 @@ fn a_disabled_rule_still_counts_for_patterns() {
     let set = RuleSet::new(&[file(&text)], &Levels::default(), &disabled).unwrap();
     assert_eq!(set.notes()[0].what, "no rule has the id r-wlak: did you mean `r-walk`?");
     let mut config = RuleConfig::default();
-    config.use_set(set);
+    config.use_set(Arc::new(set));
     let to = |secs, n: u32| login(secs, "10.0.0.1", &format!("10.0.1.{n}"), "root", true);
 
     let out = run(&mut Rules::new(&config), &[to(1, 1), to(2, 2), to(3, 3)]);
@@ -389,7 +390,7 @@ fn events_that_no_rule_asks_for_are_left_alone() {
 fn a_flood_of_groups_stays_within_the_budget() {
     let mut config = RuleConfig::default();
     config.budget = crate::config::units::ByteSize(100_000);
-    config.use_set(set(&format!("{ROOT}{WALK}")));
+    config.use_set(Arc::new(set(&format!("{ROOT}{WALK}"))));
     let mut rules = Rules::new(&config);
 
     for n in 0..20_000 {
