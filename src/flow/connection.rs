@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use super::key::{End, FlowKey, Orientation};
+use super::reading::Reading;
 use super::store::Queue;
 use super::tcp::Tcp;
 use crate::decode::Tunnel;
@@ -59,8 +60,37 @@ pub(super) enum Detail {
     Syn(u32),
     /// TCP.
     Tcp(Box<Tcp>),
-    /// Anything else: payload bytes of client and server.
-    Datagrams { client: u64, server: u64 },
+    /// Anything else.
+    Datagrams(Datagrams),
+    /// Anything else, of a protocol that something reads.
+    ReadDatagrams(Box<(Datagrams, Reading)>),
+}
+
+/// Payload bytes of client and server.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Datagrams {
+    pub(super) client: u64,
+    pub(super) server: u64,
+}
+
+impl Detail {
+    /// The payload bytes, unless it is TCP.
+    pub(super) fn datagrams_mut(&mut self) -> Option<&mut Datagrams> {
+        match self {
+            Self::Syn(_) | Self::Tcp(_) => None,
+            Self::Datagrams(datagrams) => Some(datagrams),
+            Self::ReadDatagrams(read) => Some(&mut read.0),
+        }
+    }
+
+    /// Lets something read the datagrams, or nothing.
+    pub(super) fn read_datagrams(&mut self, reading: Option<Reading>) {
+        let Some(datagrams) = self.datagrams_mut().copied() else { return };
+        *self = match reading {
+            Some(reading) => Self::ReadDatagrams(Box::new((datagrams, reading))),
+            None => Self::Datagrams(datagrams),
+        };
+    }
 }
 
 /// Yes-or-no facts.
@@ -128,8 +158,10 @@ impl Connection {
         match &mut self.detail {
             Detail::Syn(_) => {}
             Detail::Tcp(tcp) => tcp.flip(),
-            Detail::Datagrams { client, server } => {
-                std::mem::swap(client, server);
+            detail @ (Detail::Datagrams(_) | Detail::ReadDatagrams(_)) => {
+                if let Some(bytes) = detail.datagrams_mut() {
+                    std::mem::swap(&mut bytes.client, &mut bytes.server);
+                }
                 self.facts.server_first = !self.facts.server_first;
             }
         }
@@ -168,7 +200,7 @@ impl Connection {
         let own = own ^ self.queued.as_nanos() as u64 ^ u64::from(self.facts.over);
         match &self.detail {
             Detail::Tcp(tcp) => own ^ tcp.touch(),
-            Detail::Syn(_) | Detail::Datagrams { .. } => own,
+            Detail::Syn(_) | Detail::Datagrams(_) | Detail::ReadDatagrams(_) => own,
         }
     }
 
@@ -177,7 +209,8 @@ impl Connection {
         ENTRY_BYTES
             + match &self.detail {
                 Detail::Tcp(tcp) => size_of::<Tcp>() + tcp.heap_bytes(),
-                Detail::Syn(_) | Detail::Datagrams { .. } => 0,
+                Detail::ReadDatagrams(read) => size_of::<Datagrams>() + read.1.bytes(),
+                Detail::Syn(_) | Detail::Datagrams(_) => 0,
             }
     }
 }

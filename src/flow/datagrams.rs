@@ -1,16 +1,17 @@
 //! UDP, SCTP and ICMP packets at the table: exchanges of question and answer.
 
 use super::arrival::Arrival;
-use super::connection::{Connection, Detail, Facts};
+use super::connection::{Connection, Datagrams, Detail, Facts};
 use super::direction::{self, Direction};
 use super::icmp;
 use super::key::FlowKey;
 use super::outcome::Judgement;
+use super::reading::Reading;
 use super::table::FlowTable;
 use crate::decode::{IcmpMessage, IpPacket, Packet};
-use crate::event::{self, Event, Opening, Outcome};
+use crate::event::{self, Conversation, Event, Opening, Outcome};
 use crate::net::{Transport, is_group};
-use crate::proto::{Ports, Role, Verdict, recognise_datagram};
+use crate::proto::{Findings, Ports, Role, Verdict, recognise_datagram};
 use crate::time::Timestamp;
 
 /// Datagrams of each direction that are looked at for their protocol.
@@ -51,7 +52,7 @@ impl FlowTable {
                     Some(chunk) => sctp_direction(chunk, arrival),
                 };
                 let opening = chunk.map_or(Opening::Datagram, sctp_opening);
-                let detail = Detail::Datagrams { client: 0, server: 0 };
+                let detail = Detail::Datagrams(Datagrams::default());
                 self.begin(arrival, opening, direction, detail, Facts::default(), out)
             }
         };
@@ -65,8 +66,16 @@ impl FlowTable {
             let ports = Ports { sender: arrival.src.port, receiver: arrival.dst.port };
             if let Verdict::Is(protocol, _) = recognise_datagram(arrival.payload, ports) {
                 connection.service = Some(protocol);
+                if let Some(dissector) = (self.dissectors)(protocol) {
+                    let before = connection.cost();
+                    let reading = Reading::new(dissector, connection.conversation());
+                    connection.detail.read_datagrams(Some(reading));
+                    self.bytes += connection.cost() - before;
+                }
             }
         }
+        let findings = self.read_datagram(slot, sender, arrival);
+        let Some(connection) = self.store.get_mut(slot) else { return };
         let judged = match (sender, chunk) {
             _ if connection.facts.settled => None,
             (Role::Server, Some(SCTP_ABORT)) => Some(Judgement::Known(Outcome::Refused)),
@@ -80,6 +89,33 @@ impl FlowTable {
             _ => None,
         };
         self.settle_or_keep(slot, judged, arrival.number, out);
+        if let Some((conversation, findings)) = findings {
+            self.tell(&conversation, findings, arrival.number, out);
+        }
+        self.make_room(0, arrival.number, out);
+    }
+
+    /// Gives a datagram to what reads its connection, if anything does; returns what that says.
+    fn read_datagram(
+        &mut self,
+        slot: u32,
+        sender: Role,
+        arrival: &Arrival<'_>,
+    ) -> Option<(Conversation, Findings)> {
+        let lens = self.lens();
+        let connection = self.store.get_mut(slot)?;
+        let before = connection.cost();
+        let Detail::ReadDatagrams(read) = &mut connection.detail else { return None };
+        let reading = &mut read.1;
+        if reading.wants(sender) {
+            reading.on_datagram(lens, sender, arrival.payload, arrival.payload_len);
+        }
+        let findings = reading.take_findings();
+        if reading.is_done() {
+            connection.detail.read_datagrams(None);
+        }
+        self.bytes = self.bytes + connection.cost() - before;
+        findings.map(|findings| (connection.conversation(), findings))
     }
 
     /// Takes an ICMP message.
@@ -119,7 +155,7 @@ impl FlowTable {
                     settled: is_error,
                     ..Facts::default()
                 };
-                let detail = Detail::Datagrams { client: 0, server: 0 };
+                let detail = Detail::Datagrams(Datagrams::default());
                 self.begin(&arrival, Opening::Datagram, direction, detail, facts, out)
             }
         };
@@ -199,10 +235,10 @@ fn count_datagram(
 ) {
     connection.count(sender, arrival.ip_len, arrival.payload_len > 0);
     connection.last = now;
-    if let Detail::Datagrams { client, server } = &mut connection.detail {
+    if let Some(datagrams) = connection.detail.datagrams_mut() {
         match sender {
-            Role::Client => *client += u64::from(arrival.payload_len),
-            Role::Server => *server += u64::from(arrival.payload_len),
+            Role::Client => datagrams.client += u64::from(arrival.payload_len),
+            Role::Server => datagrams.server += u64::from(arrival.payload_len),
         }
     }
 }

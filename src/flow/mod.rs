@@ -11,12 +11,14 @@ mod contents;
 mod datagrams;
 mod direction;
 mod endpoint;
+mod expectations;
 mod expiry;
 mod history;
 mod icmp;
 mod key;
 mod oddity;
 mod outcome;
+mod reading;
 mod reassembly;
 mod report;
 mod segments;
@@ -24,6 +26,7 @@ mod state;
 mod store;
 mod table;
 mod tcp;
+mod telling;
 mod transitions;
 
 #[cfg(test)]

@@ -7,6 +7,12 @@
 /// leaves holes pays with `missed_bytes`, not with our memory.
 const MAX_LATE: usize = 64;
 
+/// Bytes of those segments that are kept, as many as that many full Ethernet frames have.
+const MAX_HELD: usize = 96 << 10;
+
+/// Takes bytes in order: their place and their content.
+pub(super) type Deliver<'a> = &'a mut dyn FnMut(i64, &[u8]);
+
 /// A direction, in sequence numbers relative to its SYN (so the first byte is 1).
 #[derive(Debug)]
 pub(super) struct Stream {
@@ -52,13 +58,14 @@ impl Default for Stream {
 }
 
 impl Stream {
-    /// Takes a segment. Bytes before `keep_until` are given to `deliver` in order, each once; where
-    /// segments overlap, what came first wins. Returns whether an overlap had other content.
+    /// Takes a segment. What begins before `keep_until` is given to `deliver` in order, each byte
+    /// once; where segments overlap, what came first wins. Returns whether an overlap had other
+    /// content.
     pub(super) fn on_data(
         &mut self,
         chunk: Chunk<'_>,
         keep_until: i64,
-        deliver: &mut dyn FnMut(&[u8]),
+        deliver: Deliver<'_>,
     ) -> bool {
         let to = chunk.from + chunk.data.len() as i64;
         if to <= self.next {
@@ -77,12 +84,7 @@ impl Stream {
     }
 
     /// Takes an acknowledgement of everything before `to`. Holes below it are given up.
-    pub(super) fn on_ack(
-        &mut self,
-        to: i64,
-        keep_until: i64,
-        deliver: &mut dyn FnMut(&[u8]),
-    ) -> Gaps {
+    pub(super) fn on_ack(&mut self, to: i64, keep_until: i64, deliver: Deliver<'_>) -> Gaps {
         let mut gaps = Gaps::default();
         if to <= self.trimmed {
             return gaps;
@@ -162,7 +164,8 @@ impl Stream {
             if self.late.len() >= MAX_LATE {
                 break;
             }
-            let data: Option<Box<[u8]>> = (to <= keep_until).then(|| Box::from(part(from, to)));
+            let fits = to <= keep_until && self.held + (to - from) as usize <= MAX_HELD;
+            let data: Option<Box<[u8]>> = fits.then(|| Box::from(part(from, to)));
             self.held += data.as_deref().map_or(0, <[u8]>::len);
             let place = self.late.partition_point(|late| late.from < from);
             self.late.insert(place, Late { from, to, data });
@@ -182,7 +185,7 @@ impl Stream {
         });
     }
 
-    fn drain(&mut self, keep_until: i64, deliver: &mut dyn FnMut(&[u8])) {
+    fn drain(&mut self, keep_until: i64, deliver: Deliver<'_>) {
         let ready = self.late.iter().take_while(|late| {
             let is_next = late.from <= self.next;
             if is_next {
@@ -203,12 +206,10 @@ impl Stream {
     }
 }
 
-/// Delivers what lies before `keep_until`.
-fn give(data: &[u8], from: i64, keep_until: i64, deliver: &mut dyn FnMut(&[u8])) {
-    let wanted = usize::try_from(keep_until - from).unwrap_or(0).min(data.len());
-    match data.get(..wanted) {
-        Some(wanted) if !wanted.is_empty() => deliver(wanted),
-        _ => {}
+/// Delivers what begins before `keep_until`.
+fn give(data: &[u8], from: i64, keep_until: i64, deliver: Deliver<'_>) {
+    if from < keep_until && !data.is_empty() {
+        deliver(from, data);
     }
 }
 
@@ -218,7 +219,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn feed(stream: &mut Stream, from: i64, data: &[u8], out: &mut Vec<u8>) -> bool {
-        stream.on_data(Chunk { from, data }, 1 << 14, &mut |bytes| out.extend(bytes))
+        stream.on_data(Chunk { from, data }, 1 << 14, &mut |_, bytes| out.extend(bytes))
     }
 
     #[test]
@@ -262,7 +263,7 @@ mod tests {
         feed(&mut stream, 1, b"abc", &mut out);
         feed(&mut stream, 10, b"xyz", &mut out);
 
-        let gaps = stream.on_ack(15, 1 << 14, &mut |bytes| out.extend(bytes));
+        let gaps = stream.on_ack(15, 1 << 14, &mut |_, bytes| out.extend(bytes));
 
         assert_eq!(gaps, Gaps { holes: 2, bytes: 6 + 2 });
         assert_eq!(out, b"abcxyz");
@@ -273,11 +274,38 @@ mod tests {
     fn stops_copying_beyond_the_prefix() {
         let (mut stream, mut out) = (Stream::default(), Vec::<u8>::new());
 
-        stream.on_data(Chunk { from: 3, data: b"cdef" }, 5, &mut |bytes| out.extend(bytes));
-        stream.on_data(Chunk { from: 1, data: b"ab" }, 5, &mut |bytes| out.extend(bytes));
+        let mut keep = |_, bytes: &[u8]| out.extend(bytes);
+        stream.on_data(Chunk { from: 3, data: b"cdef" }, 5, &mut keep);
+        stream.on_data(Chunk { from: 1, data: b"ab" }, 5, &mut keep);
+        stream.on_data(Chunk { from: 7, data: b"gh" }, 5, &mut keep);
 
-        assert_eq!(stream.next(), 7);
+        assert_eq!(stream.next(), 9);
         assert_eq!(out.as_slice(), b"ab");
+    }
+
+    #[test]
+    fn says_where_a_piece_belongs() {
+        let (mut stream, mut places) = (Stream::default(), Vec::new());
+
+        let mut note = |from, bytes: &[u8]| places.push((from, bytes.len()));
+        stream.on_data(Chunk { from: 1, data: b"abc" }, 1 << 14, &mut note);
+        stream.on_data(Chunk { from: 10, data: b"xyz" }, 1 << 14, &mut note);
+        stream.on_ack(13, 1 << 14, &mut note);
+
+        assert_eq!(places, [(1, 3), (10, 3)]);
+    }
+
+    #[test]
+    fn holds_only_so_much_behind_a_hole() {
+        let mut stream = Stream::default();
+        let data = vec![0; 40_000];
+
+        for i in 0..10 {
+            stream.on_data(Chunk { from: 2 + i * 40_000, data: &data }, i64::MAX, &mut |_, _| {});
+        }
+
+        assert!(stream.heap_bytes() <= MAX_HELD + MAX_LATE * size_of::<Late>());
+        assert!(stream.heap_bytes() >= 80_000);
     }
 
     proptest! {
@@ -305,7 +333,7 @@ mod tests {
             let data = [0u8; 1400];
             let mut delivered = 0;
             for (from, length, ack) in segments {
-                let mut count = |bytes: &[u8]| delivered += bytes.len();
+                let mut count = |_, bytes: &[u8]| delivered += bytes.len();
                 if ack {
                     stream.on_ack(from, 1 << 14, &mut count);
                 } else {
@@ -313,7 +341,7 @@ mod tests {
                 }
                 prop_assert!(stream.heap_bytes() <= (1 << 14) + 2 * MAX_LATE * size_of::<Late>());
             }
-            prop_assert!(delivered <= 1 << 14);
+            prop_assert!(delivered <= (1 << 14) + data.len());
         }
     }
 }

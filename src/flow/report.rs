@@ -42,8 +42,8 @@ pub(super) fn conn(connection: &mut Connection, number: u64, now: Timestamp) -> 
             ),
             tcp.missed_bytes,
         ),
-        Detail::Datagrams { client, server } => {
-            let bytes = (*client, *server);
+        detail @ (Detail::Datagrams(_) | Detail::ReadDatagrams(_)) => {
+            let bytes = detail.datagrams_mut().map_or((0, 0), |it| (it.client, it.server));
             let sent = (connection.client.packets > 0, connection.server.packets > 0);
             let is_icmp = connection.key.transport() == Transport::Icmp;
             // Zeek gives ICMP neither a state nor a history.

@@ -8,6 +8,7 @@ use super::outcome::{self, Judgement};
 use super::report;
 use super::table::FlowTable;
 use super::tcp::Tcp;
+use super::telling;
 use crate::decode::{TcpFlags, TcpSegment};
 use crate::event::Event;
 use crate::proto::Role;
@@ -48,7 +49,7 @@ impl FlowTable {
                 !again && *isn != segment.seq
             }
             Detail::Tcp(tcp) => tcp.is_reused_by(segment, sender),
-            Detail::Datagrams { .. } => false,
+            Detail::Datagrams(_) | Detail::ReadDatagrams(_) => false,
         };
         if !reuse {
             return Some(slot);
@@ -87,7 +88,7 @@ impl FlowTable {
         segment: &TcpSegment<'_>,
         out: &mut Vec<Event>,
     ) {
-        let now = self.now;
+        let (now, lens) = (self.now, self.lens());
         let Some(connection) = self.store.get_mut(slot) else { return };
         let mut sender = connection.role(arrival.sender);
         connection.count(sender, arrival.ip_len, segment.payload_len > 0);
@@ -104,11 +105,14 @@ impl FlowTable {
             }
             let before = connection.cost();
             connection.detail = Detail::Tcp(Box::new(Tcp::after_syn(isn)));
+            if connection.service.is_some() {
+                telling::meet(&mut self.expected, connection, lens);
+            }
             self.bytes += connection.cost() - before;
         }
         let before = connection.cost();
         let Detail::Tcp(tcp) = &mut connection.detail else { return };
-        let step = tcp.on_segment(segment, sender, self.config.prefix.0);
+        let step = tcp.on_segment(segment, sender, lens);
         let is_over = tcp.is_over();
         let is_odd = tcp.oddities.has_fresh();
         if step.counts {
@@ -123,6 +127,12 @@ impl FlowTable {
             }
             connection.facts.may_flip = false;
         }
+        let talk = step.protocol.map(|_| connection.conversation());
+        let findings = match &mut connection.detail {
+            Detail::Tcp(tcp) => tcp.read(lens, talk),
+            _ => None,
+        };
+        let findings = findings.map(|findings| (connection.conversation(), findings));
         let after = connection.cost();
         let was_over = std::mem::replace(&mut connection.facts.over, is_over);
         let judged = if connection.facts.settled {
@@ -138,6 +148,9 @@ impl FlowTable {
             self.settle(slot, judged, arrival.number, out);
         } else {
             self.keep_alive(slot);
+        }
+        if let Some((conversation, findings)) = findings {
+            self.tell(&conversation, findings, arrival.number, out);
         }
         if after > before {
             self.make_room(0, arrival.number, out);

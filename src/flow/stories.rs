@@ -4,4 +4,5 @@
 mod direction;
 mod limits;
 mod outcomes;
+mod reading;
 mod states;

@@ -8,15 +8,18 @@ use super::arrival::Arrival;
 use super::config::FlowConfig;
 use super::connection::{Connection, Counters, Detail, Facts};
 use super::direction::Direction;
+use super::expectations::Expectations;
 use super::expiry;
 use super::key::{FlowKey, Orientation};
 use super::outcome::{self, Judgement};
+use super::reading::Dissectors;
 use super::report;
 use super::store::{NOWHERE, Queue, Store};
+use super::telling;
 use crate::decode::{self, Body, Packet, TransportHeader};
 use crate::event::{self, Event, Opening, Outcome};
 use crate::net::{Endpoint, Service, Transport, is_group};
-use crate::proto::Role;
+use crate::proto::{self, Role};
 use crate::time::Timestamp;
 
 /// Tells whether a host is known to serve something, for connections whose opening was not seen.
@@ -55,6 +58,8 @@ pub struct FlowTable {
     pub(super) store: Store,
     pub(super) now: Timestamp,
     pub(super) bytes: usize,
+    pub(super) expected: Expectations,
+    pub(super) dissectors: Dissectors,
     /// Where the connection of the packet at hand probably is.
     located: Option<u32>,
     total: u64,
@@ -76,6 +81,8 @@ impl FlowTable {
             store: Store::default(),
             now: Timestamp::from_nanos(i64::MIN),
             bytes: 0,
+            expected: Expectations::default(),
+            dissectors: proto::dissector,
             located: None,
             total: 0,
             evicted: 0,
@@ -254,6 +261,10 @@ impl FlowTable {
                 ..facts
             },
         };
+        if !self.expected.is_empty() {
+            let lens = self.lens();
+            telling::meet(&mut self.expected, &mut connection, lens);
+        }
         let cost = connection.cost();
         self.make_room(cost, arrival.number, out);
         self.bytes += cost;
@@ -352,6 +363,7 @@ impl FlowTable {
             connection.outcome = outcome;
             out.push(report::contact(&connection, outcome, number, self.now));
         }
+        self.tell_end(&mut connection, number, out);
         out.push(report::conn(&mut connection, number, self.now));
     }
 

@@ -1,11 +1,13 @@
 //! What a TCP segment does to a connection: states, history, sizes, gaps (RFC 9293, told as Zeek
 //! tells it).
 
+use super::contents::Content;
 use super::endpoint::{Endpoint, State};
 use super::history::{History, Once};
 use super::oddity::{Oddities, Oddity};
+use super::reading::Lens;
 use crate::decode::{TcpFlags, TcpSegment};
-use crate::proto::{Protocol, Role, Sniffer};
+use crate::proto::{Protocol, Role};
 
 /// A jump of more than this in the sequence number of a SYN or RST is not believed (Zeek's
 /// `TOO_LARGE_SEQ_DELTA`).
@@ -18,8 +20,8 @@ pub(super) struct Tcp {
     pub(super) server: Endpoint,
     pub(super) history: History,
     pub(super) oddities: Oddities,
-    /// Looks at the first bytes, until they told what they can.
-    pub(super) sniffer: Option<Box<Sniffer>>,
+    /// Who looks at the bytes, as long as they can tell something.
+    pub(super) content: Option<Box<Content>>,
     /// Bytes that were acknowledged and not captured.
     pub(super) missed_bytes: u64,
     /// Whether it began without its SYN.
@@ -42,7 +44,7 @@ pub(super) struct Step {
 impl Tcp {
     /// A connection of which nothing was seen.
     pub(super) fn new() -> Self {
-        Self { sniffer: Some(Box::default()), ..Self::default() }
+        Self { content: Some(Box::default()), ..Self::default() }
     }
 
     /// A connection of which one plain SYN with sequence number `isn` was seen.
@@ -56,7 +58,7 @@ impl Tcp {
     }
 
     /// Whether both sides have closed, so that what still comes adds nothing.
-    const fn has_closed(&self) -> bool {
+    pub(super) const fn has_closed(&self) -> bool {
         self.client.did_close && self.server.did_close
     }
 
@@ -115,8 +117,8 @@ impl Tcp {
         std::mem::swap(&mut self.client, &mut self.server);
         std::mem::swap(&mut self.client_seen, &mut self.server_seen);
         self.history.flip();
-        if let Some(sniffer) = &mut self.sniffer {
-            sniffer.flip();
+        if let Some(content) = &mut self.content {
+            content.flip();
         }
     }
 
@@ -131,16 +133,15 @@ impl Tcp {
         self.client.stream.heap_bytes()
             + self.server.stream.heap_bytes()
             + self.history.heap_bytes()
-            + self.sniffer.as_ref().map_or(0, |s| size_of::<Sniffer>() + s.heap_bytes())
+            + self.content.as_ref().map_or(0, |content| content.bytes())
     }
 
-    /// Takes the next segment, sent by `sender`. `prefix` is how many bytes of a direction are
-    /// looked at.
+    /// Takes the next segment, sent by `sender`, whose content is looked at through `lens`.
     pub(super) fn on_segment(
         &mut self,
         segment: &TcpSegment<'_>,
         sender: Role,
-        prefix: usize,
+        lens: Lens,
     ) -> Step {
         let flags = segment.flags;
         let (syn, fin) = (flags.has(TcpFlags::SYN), flags.has(TcpFlags::FIN));
@@ -174,7 +175,7 @@ impl Tcp {
         let mut step = Step { counts, ..Step::default() };
         let mut found = None;
         if ack {
-            let behind_a_hole = self.give_up_holes(segment, sender, acked, prefix);
+            let behind_a_hole = self.give_up_holes(segment, sender, acked, lens);
             found = behind_a_hole.map(|(protocol, role)| (protocol, role == Some(sender)));
         }
         match sender {
@@ -182,7 +183,7 @@ impl Tcp {
             Role::Server => self.server_seen = true,
         }
         if segment.payload_len > 0 && !rst && !underflow {
-            let told = self.take_data(segment, sender, at + i64::from(syn), prefix);
+            let told = self.take_data(segment, sender, at + i64::from(syn), lens);
             let told = told.map(|(protocol, role)| (protocol, role.is_some_and(|r| r != sender)));
             found = found.or(told);
         }

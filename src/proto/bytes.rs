@@ -20,6 +20,38 @@ pub(super) fn le32(data: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*data.get(at..)?.first_chunk()?))
 }
 
+/// The little-endian 64-bit number at `at`.
+pub(super) fn le64(data: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(*data.get(at..)?.first_chunk()?))
+}
+
+/// What is there of the `length` bytes at `at`: captures and messages are cut off.
+pub(super) fn part(data: &[u8], at: usize, length: usize) -> &[u8] {
+    let rest = data.get(at..).unwrap_or_default();
+    rest.get(..length).unwrap_or(rest)
+}
+
+/// Little-endian UTF-16 up to its first NUL, at most `limit` units of it.
+pub(super) fn utf16(data: &[u8], limit: usize) -> String {
+    let (units, _) = data.as_chunks::<2>();
+    let units = units.iter().map(|&pair| u16::from_le_bytes(pair)).take_while(|&unit| unit != 0);
+    char::decode_utf16(units.take(limit))
+        .map(|c| c.unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect()
+}
+
+/// Text of an 8-bit alphabet up to its first NUL, at most `limit` bytes of it.
+pub(super) fn text(data: &[u8], limit: usize) -> String {
+    let data = part(data, 0, limit);
+    let end = data.iter().position(|&b| b == 0).unwrap_or(data.len());
+    String::from_utf8_lossy(part(data, 0, end)).into_owned()
+}
+
+/// `text`, unless it is empty.
+pub(super) fn filled(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
+}
+
 /// The byte at `at`.
 pub(super) fn byte(data: &[u8], at: usize) -> Option<u8> {
     data.get(at).copied()
@@ -69,6 +101,18 @@ mod tests {
         assert_eq!(be32(&[0, 0, 1, 2], 1), None);
         assert_eq!(le16(&[2, 1], 0), Some(258));
         assert_eq!(le32(&[], usize::MAX), None);
+    }
+
+    #[test]
+    fn reads_text_up_to_its_end_and_no_further_than_allowed() {
+        assert_eq!(utf16(b"a\0b\0\0\0c\0", 9), "ab");
+        assert_eq!(utf16(b"a\0b\0c", 9), "ab");
+        assert_eq!(utf16(b"a\0b\0c\0", 2), "ab");
+        assert_eq!(utf16(&[0x00, 0xd8], 9), "\u{fffd}");
+        assert_eq!(text(b"ab\0c", 9), "ab");
+        assert_eq!(text(b"abc", 2), "ab");
+        assert_eq!(part(b"abc", 1, 9), b"bc");
+        assert_eq!(part(b"abc", 7, 9), b"");
     }
 
     #[test]

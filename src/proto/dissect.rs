@@ -4,8 +4,8 @@
 //! next message cannot be understood without. What it cannot follow it leaves: a wrong guess about
 //! an administration protocol costs more than a missing record.
 
-use super::{Protocol, Role};
-use crate::event::Record;
+use super::{Protocol, Role, dns, http, kerberos};
+use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
 
@@ -15,6 +15,11 @@ use crate::time::Timestamp;
 /// bytes are missing. No input may make it panic, keep more than a few tens of KiB, or take more
 /// than linear time.
 pub trait Dissector: std::fmt::Debug + Send {
+    /// Is told which connection it reads, before anything else.
+    fn on_start(&mut self, talk: &Conversation) {
+        let _ = talk;
+    }
+
     /// Takes the next bytes that `sender` sent: of a stream any piece, in order and each once; of
     /// datagrams one whole.
     fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings);
@@ -23,13 +28,20 @@ pub trait Dissector: std::fmt::Debug + Send {
     /// length.
     fn on_gap(&mut self, sender: Role, bytes: u64);
 
-    /// The connection is over: what was asked and not answered is told as that.
+    /// The connection was announced by another one, which named the file that it carries.
+    fn on_announced(&mut self, file: &str) {
+        let _ = file;
+    }
+
+    /// The connection is over, or goes on as another protocol: what was asked and not answered is
+    /// told as that.
     fn on_end(&mut self, at: Timestamp, out: &mut Findings) {
         let _ = (at, out);
     }
 
     /// Whether bytes of `sender` can still tell something. Where neither direction's can, the
-    /// dissector is done, and the stream is not put in order for it any more.
+    /// dissector is dropped, and the stream is not put in order any more. Bytes of a direction that
+    /// is not wanted are told as a gap.
     fn wants(&self, sender: Role) -> bool {
         let _ = sender;
         true
@@ -73,6 +85,11 @@ pub struct Expected {
 /// What reads `protocol`, if anything does.
 pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
     // One line a protocol; those that only get a name have none.
-    let _ = protocol;
-    None
+    let reads: Box<dyn Dissector> = match protocol {
+        Protocol::Dns => Box::new(dns::Dns::default()),
+        Protocol::Http => Box::new(http::Http::default()),
+        Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
+        _ => return None,
+    };
+    Some(reads)
 }

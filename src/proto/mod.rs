@@ -3,15 +3,25 @@
 //! Ports lie: worms move services, tunnels borrow 443, and a capture that starts in the middle has
 //! no handshake to go by. So content decides, and a port at most confirms what content leaves open.
 
+mod ber;
 mod bytes;
 mod databases;
 mod datagrams;
 mod dissect;
+mod dns;
+pub mod file;
+mod framing;
+mod gss;
+mod http;
 mod industrial;
+mod kerberos;
+mod ntlm;
+mod recent;
 mod recognise;
 mod sniffer;
 mod text;
 mod tls;
+mod unwrapped;
 mod windows;
 
 pub use dissect::{Dissector, Expected, Findings, dissector};
@@ -25,6 +35,16 @@ pub enum Role {
     Client,
     /// Was called, sends replies and banners.
     Server,
+}
+
+impl Role {
+    /// The other end.
+    pub const fn other(self) -> Self {
+        match self {
+            Self::Client => Self::Server,
+            Self::Server => Self::Client,
+        }
+    }
 }
 
 macro_rules! protocols {

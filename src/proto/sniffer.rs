@@ -16,6 +16,8 @@ pub struct Sniffer {
 struct Direction {
     head: Vec<u8>,
     done: bool,
+    /// Whether it had bytes before the other direction.
+    spoke_first: bool,
 }
 
 impl Sniffer {
@@ -38,20 +40,24 @@ impl Sniffer {
         ports: Ports,
         limit: usize,
     ) -> Option<(Protocol, Option<Role>)> {
+        let is_silent = self.of(sender.other()).head.is_empty();
         let direction = self.of_mut(sender);
         if direction.done || chunk.is_empty() {
             return None;
         }
-        let verdict = if direction.head.is_empty() {
+        let before = direction.head.len();
+        let verdict = if before == 0 {
+            direction.spoke_first = is_silent;
             recognise_stream(chunk, ports)
         } else {
-            let room = limit.saturating_sub(direction.head.len());
+            let room = limit.saturating_sub(before);
             direction.head.extend(chunk.iter().take(room));
             recognise_stream(&direction.head, ports)
         };
         match verdict {
             Verdict::Is(protocol, role) => {
-                *self = Self { client: Direction::finished(), server: Direction::finished() };
+                direction.head.truncate(before);
+                (self.client.done, self.server.done) = (true, true);
                 Some((protocol, role))
             }
             Verdict::NeedMore if chunk.len().max(direction.head.len()) < limit => {
@@ -65,6 +71,13 @@ impl Sniffer {
                 None
             }
         }
+    }
+
+    /// Takes what was collected of both directions before the last chunk, in order of arrival.
+    pub fn take_heads(&mut self) -> [(Role, Vec<u8>); 2] {
+        let client = (Role::Client, std::mem::take(&mut self.client.head));
+        let server = (Role::Server, std::mem::take(&mut self.server.head));
+        if self.server.spoke_first { [server, client] } else { [client, server] }
     }
 
     /// Forgets what was collected of a direction, because bytes of it are lost: what follows may
@@ -100,7 +113,7 @@ impl Sniffer {
 
 impl Direction {
     const fn finished() -> Self {
-        Self { head: Vec::new(), done: true }
+        Self { head: Vec::new(), done: true, spoke_first: false }
     }
 }
 
@@ -129,6 +142,20 @@ mod tests {
         let found = sniffer.feed(Role::Client, b"H-2.0-x\r\n", PORTS, 1024);
 
         assert_eq!(found.map(|(protocol, _)| protocol), Some(Protocol::Ssh));
+        assert!(sniffer.is_done());
+    }
+
+    #[test]
+    fn hands_over_what_it_held_in_order_of_arrival() {
+        let mut sniffer = Sniffer::default();
+        let ports = Ports { sender: 21, receiver: 40_000 };
+
+        sniffer.feed(Role::Server, b"22", ports, 1024);
+        sniffer.feed(Role::Client, b"SS", PORTS, 1024);
+        sniffer.feed(Role::Client, b"H-2.0-x\r\n", PORTS, 1024);
+
+        let heads = [(Role::Server, b"22".to_vec()), (Role::Client, b"SS".to_vec())];
+        assert_eq!(sniffer.take_heads(), heads);
         assert_eq!(sniffer.heap_bytes(), 0);
     }
 

@@ -4,7 +4,9 @@
 //! One file a kind. A record derives `Serialize` with Zeek's field names; what is unknown is
 //! `None` and left out.
 
-use serde::Serialize;
+use std::time::Duration;
+
+use serde::{Serialize, Serializer};
 
 macro_rules! records {
     ($($(#[$doc:meta])* $module:ident :: $record:ident = $kind:literal,)+) => {
@@ -35,6 +37,42 @@ macro_rules! records {
 }
 
 records! {
+    /// A remote procedure call.
+    dce_rpc::DceRpc = "dce_rpc",
+    /// A name was asked for, or told.
+    dns::Dns = "dns",
+    /// A file crossed.
+    files::Files = "files",
+    /// Something was asked of a web server.
+    http::Http = "http",
+    /// A ticket was asked for or presented.
+    kerberos::Kerberos = "kerberos",
+    /// A directory operation other than a search.
+    ldap::Ldap = "ldap",
+    /// A search in a directory.
+    ldap_search::LdapSearch = "ldap_search",
     /// Somebody tried to log in, whatever the protocol.
     login::Login = "login",
+    /// An NTLM authentication.
+    ntlm::Ntlm = "ntlm",
+    /// The opening of a Remote Desktop connection.
+    rdp::Rdp = "rdp",
+    /// An SMB command that tells something in itself.
+    smb_cmd::SmbCmd = "smb_cmd",
+    /// Something was done with a file or pipe of a share.
+    smb_files::SmbFiles = "smb_files",
+    /// A client connected to a share.
+    smb_mapping::SmbMapping = "smb_mapping",
+    /// A host was managed over WS-Management.
+    winrm::Winrm = "winrm",
+}
+
+pub use smb_cmd::SmbTransaction;
+
+/// Writes a duration as Zeek does: seconds as a number.
+fn as_seconds<S: Serializer>(value: &Option<Duration>, serializer: S) -> Result<S::Ok, S::Error> {
+    match value {
+        Some(duration) => serializer.serialize_f64(duration.as_micros() as f64 / 1e6),
+        None => serializer.serialize_none(),
+    }
 }

@@ -1,0 +1,77 @@
+//! From what dissectors say to events, and from what they announce to the connections that come of
+//! it.
+
+use super::connection::{Connection, Detail};
+use super::contents::Content;
+use super::expectations::Expectations;
+use super::reading::{Lens, Reading};
+use super::table::FlowTable;
+use crate::event::{Body, Conversation, Event};
+use crate::proto::Findings;
+
+impl FlowTable {
+    /// What content is looked at with at this moment.
+    pub(super) const fn lens(&self) -> Lens {
+        Lens { at: self.now, prefix: self.config.prefix.0, dissectors: self.dissectors }
+    }
+
+    /// Tells what a dissector said of a connection, in its order.
+    pub(super) fn tell(
+        &mut self,
+        conversation: &Conversation,
+        findings: Findings,
+        number: u64,
+        out: &mut Vec<Event>,
+    ) {
+        out.extend(findings.records.into_iter().map(|record| Event {
+            ts: self.now,
+            packet: number,
+            conversation: Some(*conversation),
+            body: Body::Record(Box::new(record)),
+        }));
+        for expected in findings.expected {
+            self.expected.add(conversation, expected, self.now);
+        }
+    }
+
+    /// Lets the dissector of a connection that is over say the rest.
+    pub(super) fn tell_end(
+        &mut self,
+        connection: &mut Connection,
+        number: u64,
+        out: &mut Vec<Event>,
+    ) {
+        let lens = self.lens();
+        let findings = match &mut connection.detail {
+            Detail::Tcp(tcp) => tcp.finish_reading(lens),
+            Detail::ReadDatagrams(read) => {
+                read.1.end(lens);
+                read.1.take_findings()
+            }
+            Detail::Syn(_) | Detail::Datagrams(_) => None,
+        };
+        if let Some(findings) = findings {
+            self.tell(&connection.conversation(), findings, number, out);
+        }
+    }
+}
+
+/// Gives a connection that was announced its protocol and, once it is more than a SYN, its reader.
+pub(super) fn meet(expected: &mut Expectations, connection: &mut Connection, lens: Lens) {
+    let conversation = connection.conversation();
+    if matches!(connection.detail, Detail::Syn(_)) {
+        let announced = expected.find(&conversation, lens.at);
+        connection.service = announced.map(|expected| expected.protocol);
+        return;
+    }
+    let Some(announced) = expected.take(&conversation, lens.at) else { return };
+    connection.service = Some(announced.protocol);
+    let dissector = (lens.dissectors)(announced.protocol);
+    let reading =
+        dissector.map(|dissector| Reading::announced(dissector, conversation, &announced));
+    if let Detail::Tcp(tcp) = &mut connection.detail {
+        tcp.content = reading.map(|reading| Box::new(Content::Reading(Box::new(reading))));
+    } else {
+        connection.detail.read_datagrams(reading);
+    }
+}
