@@ -4,7 +4,10 @@
 //! next message cannot be understood without. What it cannot follow it leaves: a wrong guess about
 //! an administration protocol costs more than a missing record.
 
-use super::{Protocol, Role, dns, http, kerberos};
+use super::{
+    Protocol, Role, dns, ftp, http, kerberos, mailbox, mongodb, mqtt, mysql, postgresql, redis,
+    smtp, snmp, ssh, tds, telnet, tftp, tls, vnc,
+};
 use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
 use crate::time::Timestamp;
@@ -87,8 +90,25 @@ pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
     // One line a protocol; those that only get a name have none.
     let reads: Box<dyn Dissector> = match protocol {
         Protocol::Dns => Box::new(dns::Dns::default()),
+        Protocol::Ftp => Box::new(ftp::Dissection::new()),
+        Protocol::FtpData => Box::new(ftp::DataDissection::default()),
         Protocol::Http => Box::new(http::Http::default()),
+        Protocol::Imap => Box::new(mailbox::Dissection::imap()),
         Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
+        Protocol::Mongodb => Box::new(mongodb::Dissection::new()),
+        Protocol::Mqtt => Box::new(mqtt::Dissection::new()),
+        Protocol::Mysql => Box::new(mysql::Dissection::new()),
+        Protocol::Pop3 => Box::new(mailbox::Dissection::pop3()),
+        Protocol::Postgresql => Box::new(postgresql::Dissection::new()),
+        Protocol::Redis => Box::new(redis::Dissection::new()),
+        Protocol::Rfb => Box::new(vnc::Dissection::new()),
+        Protocol::Smtp => Box::new(smtp::Dissection::new()),
+        Protocol::Snmp => Box::new(snmp::Dissection::new()),
+        Protocol::Ssh => Box::new(ssh::Dissection::new()),
+        Protocol::Ssl => Box::new(tls::Dissection::new()),
+        Protocol::Tds => Box::new(tds::Dissection::new()),
+        Protocol::Telnet => Box::new(telnet::Dissection::new()),
+        Protocol::Tftp => Box::new(tftp::Dissection::new()),
         _ => return None,
     };
     Some(reads)

@@ -4,24 +4,42 @@
 //! no handshake to go by. So content decides, and a port at most confirms what content leaves open.
 
 mod ber;
+mod budget;
 mod bytes;
+mod cursor;
 mod databases;
 mod datagrams;
 mod dissect;
 mod dns;
 pub mod file;
 mod framing;
+mod ftp;
 mod gss;
 mod http;
 mod industrial;
 mod kerberos;
+mod mailbox;
+mod mongodb;
+mod mqtt;
+mod mysql;
 mod ntlm;
+mod postgresql;
 mod recent;
 mod recognise;
+mod redis;
+mod render;
+mod sasl;
+mod smtp;
 mod sniffer;
+mod snmp;
+mod ssh;
+mod tds;
+mod telnet;
 mod text;
+mod tftp;
 mod tls;
 mod unwrapped;
+mod vnc;
 mod windows;
 
 pub use dissect::{Dissector, Expected, Findings, dissector};
@@ -88,6 +106,8 @@ protocols! {
     Enip = "enip",
     /// FTP control connection.
     Ftp = "ftp",
+    /// FTP data connection.
+    FtpData = "ftp-data",
     /// Gnutella.
     Gnutella = "gnutella",
     /// HTTP/1 and the HTTP/2 preface.

@@ -1,4 +1,15 @@
-//! TLS over streams and datagrams.
+//! TLS over streams and datagrams: what tells it, and what its handshake shows.
+
+mod certificate;
+mod datagrams;
+mod dissect;
+mod hello;
+mod ja4;
+mod names;
+mod records;
+mod suites;
+
+pub(super) use dissect::Dissection;
 
 use super::bytes::{be16, byte};
 use super::{Ports, Protocol, Verdict};

@@ -1,0 +1,50 @@
+//! How much a connection may say. A pipelined database command is a dozen bytes, its record
+//! hundreds: who floods a server must not flood the detectors, and must not blind them for good.
+
+use crate::time::Timestamp;
+
+/// Records at once.
+const BURST: i64 = 1000;
+/// Nanoseconds until another one.
+const REFILL: i64 = 20_000_000;
+
+/// A token bucket in packet time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Budget {
+    left: i64,
+    last: Timestamp,
+}
+
+impl Default for Budget {
+    fn default() -> Self {
+        Self { left: BURST, last: Timestamp::EPOCH }
+    }
+}
+
+impl Budget {
+    /// Whether another record may be said at `at`.
+    pub(super) fn allows(&mut self, at: Timestamp) -> bool {
+        let passed = at.as_nanos().saturating_sub(self.last.as_nanos()) / REFILL;
+        if passed > 0 {
+            self.left = self.left.saturating_add(passed).min(BURST);
+            self.last = at;
+        }
+        self.left -= i64::from(self.left > 0);
+        self.left > 0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn allows_a_burst_and_then_a_trickle() {
+        let mut budget = Budget::default();
+        let mut allowed = |second| budget.allows(Timestamp::from_secs(second));
+
+        assert_eq!((0..5000).filter(|_| allowed(1)).count(), 999);
+        assert_eq!((0..5000).filter(|_| allowed(2)).count(), 49);
+        assert_eq!((0..5000).filter(|_| allowed(1000)).count(), 999);
+    }
+}
