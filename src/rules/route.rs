@@ -22,6 +22,8 @@ pub(super) struct Route {
     always: Vec<usize>,
     /// For each field, the rules that want it to be one of some words, in lower case.
     by_word: BTreeMap<String, Words>,
+    /// Whether any of them asks what the two hosts are for.
+    wants_roles: bool,
 }
 
 /// The rules under each word. The words are the rules', so a fixed hash will do.
@@ -33,6 +35,9 @@ type Need = BTreeMap<String, BTreeSet<String>>;
 impl Route {
     /// Adds a rule, by its place in the set.
     pub(super) fn add(&mut self, place: usize, rule: &CompiledRule) {
+        self.wants_roles |= super::compile::sorted(&rule.detections)
+            .into_iter()
+            .any(|(_, part)| asks_for_roles(part));
         let Some(need) = need_of_rule(rule) else {
             self.always.push(place);
             return;
@@ -43,6 +48,11 @@ impl Route {
                 table.entry(word).or_default().push(place);
             }
         }
+    }
+
+    /// Whether any rule asks what the two hosts are for.
+    pub(super) const fn wants_roles(&self) -> bool {
+        self.wants_roles
     }
 
     /// The rules that may match, in the order of their places.
@@ -58,6 +68,17 @@ impl Route {
         }
         found.sort_unstable();
         found.dedup();
+    }
+}
+
+fn asks_for_roles(detection: &CompiledDetection) -> bool {
+    let is_role = |item: &CompiledDetectionItem| {
+        matches!(item.field.as_deref(), Some("orig_roles" | "resp_roles"))
+    };
+    match detection {
+        CompiledDetection::AllOf(items) => items.iter().any(is_role),
+        CompiledDetection::AnyOf(parts) => parts.iter().any(asks_for_roles),
+        CompiledDetection::Keywords(_) => false,
     }
 }
 

@@ -79,11 +79,17 @@ impl Rules {
     /// Compares an event with the rules that ask for its kind.
     pub fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
         let kind = event.kind();
-        if !self.set.asks_for(kind) {
+        let Some(route) = self.set.route(kind) else { return };
+        let ends = event.conversation.map(|talk| [talk.client.addr, talk.server.addr]);
+        if ends.is_some_and(|[client, _]| inventory.may_scan(client)) {
             return;
         }
         let is_own = |addr| inventory.is_internal(addr);
         self.fields.fill(event, &is_own);
+        if let (true, Some([client, server])) = (route.wants_roles(), ends) {
+            self.fields.put("orig_roles", inventory.roles(client));
+            self.fields.put("resp_roles", inventory.roles(server));
+        }
         let Self { set, fields, watch, told, found } = self;
         let (at, conversation) = (event.ts, event.conversation);
         watch.on_event(set, Seen { kind, at, fields, conversation, is_own: &is_own }, found);

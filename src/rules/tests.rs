@@ -400,3 +400,15 @@ fn a_flood_of_groups_stays_within_the_budget() {
 
     assert!(rules.state_bytes() <= 100_000, "{}", rules.state_bytes());
 }
+
+#[test]
+fn a_rule_may_ask_what_a_host_is_for() {
+    let text = ROOT.replace(
+        "    condition: selection",
+        "    dc:\n        orig_roles: domain-controller\n    condition: selection and not dc",
+    );
+    let set = set(&text);
+
+    assert!(set.route("login").unwrap().wants_roles());
+    assert!(!super::tests::set(ROOT).route("login").unwrap().wants_roles());
+}
