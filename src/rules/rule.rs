@@ -78,7 +78,8 @@ pub struct Rule {
     pub llr: f64,
     /// ATT&CK techniques of its tags.
     pub techniques: &'static [&'static str],
-    /// Whether a match is evidence by itself, or only counts for a correlation.
+    /// Whether a match is evidence by itself: it weighs something, and is not there only for a
+    /// correlation.
     pub speaks: bool,
     /// The kinds of events that it looks at, by Zeek's name; empty if wormwatch makes none.
     pub kinds: Vec<&'static str>,

@@ -143,7 +143,7 @@ impl RuleSet {
             }
         }
         for (index, rule) in self.rules.iter().enumerate() {
-            let is_asked = (rule.speaks && rule.llr > 0.0) || !self.watched_by(index).is_empty();
+            let is_asked = rule.speaks || !self.watched_by(index).is_empty();
             let What::Detection(detections) = &rule.what else { continue };
             for (kind, detection) in detections.iter().filter(|_| is_asked) {
                 self.routes.entry(kind).or_default().add(index, detection.compiled());

@@ -94,9 +94,7 @@ impl Rules {
         let (at, conversation) = (event.ts, event.conversation);
         watch.on_event(set, Seen { kind, at, fields, conversation, is_own: &is_own }, found);
         for found in found.drain(..) {
-            let Some(rule) = set.rules().get(found.rule).filter(|rule| rule.llr > 0.0) else {
-                continue;
-            };
+            let Some(rule) = set.rules().get(found.rule) else { continue };
             let key = (found.host, rule.fingerprint);
             let evidence = told.update(key, is_own(found.host), Told::default, |told| {
                 told.add(rule, event, &found)

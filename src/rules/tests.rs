@@ -412,3 +412,20 @@ fn a_rule_may_ask_what_a_host_is_for() {
     assert!(set.route("login").unwrap().wants_roles());
     assert!(!super::tests::set(ROOT).route("login").unwrap().wants_roles());
 }
+
+#[test]
+fn wildcards_go_with_both_ends() {
+    let matches = |item: &str, user: &str| {
+        let text = ROOT.replace("        user: root\n", &format!("        {item}\n"));
+        !run(&mut rules(&text), &[login(1, "10.0.0.1", "10.0.0.2", user, true)]).is_empty()
+    };
+
+    assert!(matches("user|startswith: 'ro?t'", "rootkit"));
+    assert!(!matches("user|startswith: 'ro?t'", "a root"));
+    assert!(matches("user|endswith: ['ro?t', 'x']", "a root"));
+    assert!(matches("user|endswith: ['ro?t', 'x']", "ax"));
+    assert!(!matches("user|endswith: 'ro?t'", "rootkit"));
+    assert!(matches("user|contains: 'o*k'", "rootkit"));
+    assert!(matches("user: 'r*t'", "root"));
+    assert!(!matches("user: 'r*t'", "roots"));
+}

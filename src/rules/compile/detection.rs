@@ -3,8 +3,8 @@
 use rsigma_eval::compile_rule;
 use rsigma_eval::compiler::compile_detection;
 use rsigma_parser::{
-    ConditionExpr, Detection as SigmaDetection, LogSource, Modifier, SelectorPattern, SigmaRule,
-    SigmaString, SigmaValue,
+    ConditionExpr, Detection as SigmaDetection, DetectionItem, LogSource, Modifier,
+    SelectorPattern, SigmaRule, SigmaString, SigmaValue, SpecialChar, StringPart,
 };
 
 use super::filter::{self, narrow};
@@ -185,6 +185,35 @@ fn complaint(field: &str, kind: &Kind, word: Word) -> String {
     }
 }
 
+/// Writes `x?` at the start or end of a field as `x?*` or `*x?` of the whole: of values with
+/// wildcards `rsigma` anchors the wrong end.
+fn unfold(item: &mut DetectionItem) {
+    let has_wildcards =
+        |value: &SigmaValue| matches!(value, SigmaValue::String(text) if text.contains_wildcards());
+    let others = item.field.modifiers.iter().filter(|modifier| {
+        !matches!(
+            modifier,
+            Modifier::StartsWith | Modifier::EndsWith | Modifier::All | Modifier::Cased
+        )
+    });
+    if others.count() > 0 || !item.values.iter().any(has_wildcards) {
+        return;
+    }
+    let anything = StringPart::Special(SpecialChar::WildcardMulti);
+    for (modifier, at_end) in [(Modifier::StartsWith, true), (Modifier::EndsWith, false)] {
+        if !item.field.has_modifier(modifier) {
+            continue;
+        }
+        item.field.modifiers.retain(|other| *other != modifier);
+        for value in &mut item.values {
+            if let SigmaValue::String(text) = value {
+                let place = if at_end { text.parts.len() } else { 0 };
+                text.parts.insert(place, anything.clone());
+            }
+        }
+    }
+}
+
 /// Renames fields to Zeek's names, and tells of those that are none or never there.
 fn translate(detection: &mut SigmaDetection, kind: &Kind, tell: &mut dyn FnMut(&str, Word)) {
     let mut rename = |name: &mut String| match kind.word(name) {
@@ -194,6 +223,7 @@ fn translate(detection: &mut SigmaDetection, kind: &Kind, tell: &mut dyn FnMut(&
     match detection {
         SigmaDetection::AllOf(items) => {
             for item in items {
+                unfold(item);
                 if let Some(name) = &mut item.field.name {
                     rename(name);
                 }

@@ -220,6 +220,9 @@ fn settle(drafts: &[&Draft], rules: &mut [Rule]) {
             rule.speaks = speaks;
         }
     }
+    for rule in rules.iter_mut() {
+        rule.speaks &= rule.llr > 0.0;
+    }
     // References go no deeper than there are correlations.
     let correlations = rules.iter().filter(|rule| rule.is_correlation()).count();
     let own: Vec<_> = rules.iter().map(|rule| rule.fingerprint).collect();
