@@ -18,6 +18,7 @@ pub mod inventory;
 pub mod net;
 pub mod pipeline;
 pub mod proto;
+pub mod rules;
 pub mod score;
 pub mod sink;
 pub mod source;

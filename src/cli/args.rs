@@ -30,6 +30,9 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Measure detection against captures with ground truth (`NAME.truth.toml`) beside them.
     Eval(EvalArgs),
+    /// List, check or test Sigma rules.
+    #[command(subcommand)]
+    Rules(RulesCommand),
     /// Check or show a configuration.
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -165,6 +168,53 @@ pub(super) enum ConfigCommand {
         /// The file.
         file: Option<PathBuf>,
     },
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum RulesCommand {
+    /// Show the rules: what they look for, and what a match is worth.
+    List(RuleListArgs),
+    /// Say what is wrong with rules, and where, and which of them can never match.
+    Check(RuleCheckArgs),
+    /// Run the cases beside rules (`NAME.test.yml` beside `NAME.yml`); exit with status 1 if one
+    /// fails.
+    Test(RuleTestArgs),
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RuleListArgs {
+    /// Files or folders of rules; without any, those of the configuration.
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Configuration file; without it the shipped rules.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+    /// Write JSON, one rule a line.
+    #[arg(long, conflicts_with = "markdown")]
+    pub(super) json: bool,
+    /// Write a table in Markdown.
+    #[arg(long)]
+    pub(super) markdown: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RuleCheckArgs {
+    /// Files or folders of rules; without any, those of the configuration.
+    #[arg(value_name = "PATH")]
+    pub(super) paths: Vec<PathBuf>,
+    /// Configuration file; without it the shipped rules.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) config: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RuleTestArgs {
+    /// A file or folder of rules.
+    #[arg(value_name = "PATH")]
+    pub(super) path: PathBuf,
+    /// The folder of the captures that cases name; without it such cases are left out.
+    #[arg(long, value_name = "DIR")]
+    pub(super) captures: Option<PathBuf>,
 }
 
 fn cores() -> usize {

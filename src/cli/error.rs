@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::EngineError;
 use crate::config::ConfigError;
 use crate::eval::TruthError;
+use crate::rules::RuleError;
 
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +15,9 @@ pub enum Error {
     /// The configuration cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// The rules cannot be used.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
     /// The input cannot be analysed.
     #[error("cannot analyse the input")]
     Replay(#[source] EngineError),

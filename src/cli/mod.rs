@@ -13,6 +13,7 @@ mod manual;
 mod progress;
 mod replay;
 mod replay_json;
+mod rules;
 #[cfg(test)]
 mod tests;
 
@@ -98,6 +99,7 @@ pub fn execute(
         }
         Command::Explain(args) => explain::execute(&args, engine, out),
         Command::Eval(args) => eval::execute(&args, engine, out, look),
+        Command::Rules(command) => rules::execute(&command, engine, out, look),
         Command::Config(ConfigCommand::Check { file }) => config::check(&file, out),
         Command::Config(ConfigCommand::Show { file }) => config::show(file.as_deref(), out),
         Command::Completions { shell } => manual::completions(shell, out),

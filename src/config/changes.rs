@@ -5,9 +5,9 @@ use toml::{Table, Value};
 use super::Config;
 
 /// What takes effect on a reload: these settings, and whole sections of these names.
-const LIVE: [&str; 5] = ["sensor.name", "score", "alerts", "log.level", "allow"];
+const LIVE: [&str; 6] = ["sensor.name", "rules", "score", "alerts", "log.level", "allow"];
 /// What does not, although its section does.
-const FIXED: [&str; 1] = ["alerts.file"];
+const FIXED: [&str; 2] = ["alerts.file", "rules.budget"];
 
 impl Config {
     /// Whether the setting of this dotted name takes effect while the daemon runs.
@@ -67,12 +67,12 @@ mod tests {
 
     #[test]
     fn a_section_is_live_as_a_whole_but_for_its_exceptions() {
-        for live in ["sensor.name", "score.caps.failure", "alerts.quiet", "log.level", "allow"] {
+        for live in
+            ["sensor.name", "rules", "score.caps.failure", "alerts.quiet", "log.level", "allow"]
+        {
             assert!(Config::is_live(live), "{live}");
         }
-        for fixed in
-            ["sensor.threads", "alerts.file", "log.format", "scores.x", "network.home_nets"]
-        {
+        for fixed in ["sensor.threads", "rules.budget", "alerts.file", "log.format", "scores.x"] {
             assert!(!Config::is_live(fixed), "{fixed}");
         }
     }

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::Config;
 use super::check::Mismatch;
+use crate::rules::RuleError;
 
 /// A configuration that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -23,6 +24,9 @@ pub enum ConfigError {
     /// The file says something that has no meaning here.
     #[error("{0}")]
     Wrong(Box<Mistake>),
+    /// Its rules cannot be used.
+    #[error(transparent)]
+    Rules(#[from] RuleError),
 }
 
 /// Where and what.

@@ -17,6 +17,7 @@ use crate::detect::DetectConfig;
 use crate::flow::FlowConfig;
 use crate::incident::AlertConfig;
 use crate::inventory::InventoryConfig;
+use crate::rules::RuleConfig;
 use crate::score::{AllowEntry, ScoreConfig};
 use crate::source::live::LiveConfig;
 use crate::web::WebSettings;
@@ -47,6 +48,8 @@ pub struct Config {
     pub inventory: InventoryConfig,
     /// `[detect.<id>]`: when each detector speaks.
     pub detect: DetectConfig,
+    /// `[rules]`: the Sigma rules that events are compared with.
+    pub rules: RuleConfig,
     /// `[score]`: how evidence adds up.
     pub score: ScoreConfig,
     /// `[alerts]`: when somebody is told.
@@ -85,15 +88,17 @@ impl SensorConfig {
 }
 
 impl Config {
-    /// Reads a configuration file.
+    /// Reads a configuration file, and the rules that it asks for.
     ///
     /// # Errors
-    /// If it cannot be read, is no TOML, or says something that has no meaning here; with file,
-    /// line and the nearest known name.
+    /// If it cannot be read, is no TOML, or says something that has no meaning here, or if its
+    /// rules do; with file, line and the nearest known name.
     pub fn load(path: &std::path::Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path)
             .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
-        Self::parse(&text, path)
+        let mut config = Self::parse(&text, path)?;
+        config.rules.load(path.parent().unwrap_or(path))?;
+        Ok(config)
     }
 
     /// Reads a configuration from `text`, which came from `path`.

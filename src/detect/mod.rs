@@ -34,9 +34,10 @@ mod walk;
 
 use std::net::IpAddr;
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub use config::{DetectConfig, all};
+pub(crate) use report::{Sample, spoken};
 pub use services::{Class, Direction, class};
 pub use sight::Sight;
 pub use walk::Odds;
@@ -47,7 +48,7 @@ use crate::net::Service;
 use crate::time::Timestamp;
 
 /// Kinds of evidence that are independent of each other; a score caps each.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Family {
     /// Contacts that fail.

@@ -78,6 +78,11 @@ impl Reading {
         reading
     }
 
+    /// Tells the name of the file that the connection carries.
+    pub(super) fn name(&mut self, file: &str) {
+        self.dissector.on_announced(file);
+    }
+
     /// Whether bytes of `sender` are wanted.
     pub(super) const fn wants(&self, sender: Role) -> bool {
         self.told(sender).wanted

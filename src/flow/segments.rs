@@ -113,7 +113,7 @@ impl FlowTable {
         let before = connection.cost();
         let Detail::Tcp(tcp) = &mut connection.detail else { return };
         let step = tcp.on_segment(segment, sender, lens);
-        let is_over = tcp.is_over();
+        let (is_over, has_closed) = (tcp.is_over(), tcp.has_closed());
         let is_odd = tcp.oddities.has_fresh();
         if step.counts {
             connection.last = now;
@@ -128,6 +128,9 @@ impl FlowTable {
             connection.facts.may_flip = false;
         }
         let talk = step.protocol.map(|_| connection.conversation());
+        if has_closed {
+            telling::name(&mut self.expected, connection, lens);
+        }
         let findings = match &mut connection.detail {
             Detail::Tcp(tcp) => tcp.read(lens, talk),
             _ => None,

@@ -42,6 +42,7 @@ impl FlowTable {
         out: &mut Vec<Event>,
     ) {
         let lens = self.lens();
+        name(&mut self.expected, connection, lens);
         let findings = match &mut connection.detail {
             Detail::Tcp(tcp) => tcp.finish_reading(lens),
             Detail::ReadDatagrams(read) => {
@@ -73,5 +74,22 @@ pub(super) fn meet(expected: &mut Expectations, connection: &mut Connection, len
         tcp.content = reading.map(|reading| Box::new(Content::Reading(Box::new(reading))));
     } else {
         connection.detail.read_datagrams(reading);
+    }
+}
+
+/// Tells the reader of a connection that ends the name of the file it carried, if that was announced
+/// only after the connection had been met: over FTP a client opens it first and then says for what.
+pub(super) fn name(expected: &mut Expectations, connection: &mut Connection, lens: Lens) {
+    if expected.is_empty() {
+        return;
+    }
+    let conversation = connection.conversation();
+    let is_named =
+        expected.find(&conversation, lens.at).is_some_and(|announced| announced.file.is_some());
+    let Detail::Tcp(tcp) = &mut connection.detail else { return };
+    if let (true, Some(Content::Reading(reading))) = (is_named, tcp.content.as_deref_mut())
+        && let Some(file) = expected.take(&conversation, lens.at).and_then(|late| late.file)
+    {
+        reading.name(&file);
     }
 }

@@ -9,6 +9,7 @@ use crate::detect::{self, Detector, Evidence, Sight};
 use crate::event::{Body, Event, community_id};
 use crate::incident::{Alert, AlertBook, Onsets};
 use crate::inventory::{Inventory, InventoryConfig, Networks};
+use crate::rules::Rules;
 use crate::score::{Allowlist, Explanation, HostScore, ScoreBoard};
 use crate::time::Timestamp;
 
@@ -16,6 +17,7 @@ use crate::time::Timestamp;
 pub struct Analysis {
     inventory: Inventory,
     detectors: Vec<Box<dyn Detector>>,
+    rules: Rules,
     scores: ScoreBoard,
     alerts: AlertBook,
     onsets: Onsets,
@@ -59,6 +61,7 @@ impl Analysis {
         Self {
             inventory: Inventory::new(&inventory),
             detectors: detect::all(&config.detect),
+            rules: Rules::new(&config.rules),
             scores: ScoreBoard::new(&config.score),
             alerts: AlertBook::new(&config.alerts, &config.network, config.sensor.name(), |talk| {
                 community_id(talk, 0)
@@ -74,9 +77,10 @@ impl Analysis {
     }
 
     /// Takes from `config` what can change without forgetting ([`Config::is_live`]): the allowlist,
-    /// the numbers of scores and alerts, the sensor's name. What was counted so far stays.
+    /// the rules, the numbers of scores and alerts, the sensor's name. What was counted so far stays.
     pub fn reload(&mut self, config: &Config) {
         self.allowlist.reload(&config.allow);
+        self.rules.reload(&config.rules);
         self.scores.reload(&config.score);
         // What is ours stays what it was: the inventory has sorted everybody by it.
         self.alerts.reload(&config.alerts, &self.network, config.sensor.name());
@@ -95,6 +99,9 @@ impl Analysis {
             if !(may_hide && self.allowlist.hides_event(detector.id(), event)) {
                 detector.on_event(&sight, &self.inventory, &mut self.evidence);
             }
+        }
+        if !(may_hide && self.allowlist.hides_event("lateral", event)) {
+            self.rules.on_event(event, &self.inventory, &mut self.evidence);
         }
         if !self.evidence.is_empty() {
             self.weigh(event.ts, observer);
@@ -188,7 +195,8 @@ impl Analysis {
 
     /// Bytes that each detector holds, by its id.
     pub fn detector_bytes(&self) -> impl Iterator<Item = (&'static str, usize)> {
-        self.detectors.iter().map(|detector| (detector.id(), detector.state_bytes()))
+        let rules = std::iter::once(("rules", self.rules.state_bytes()));
+        self.detectors.iter().map(|detector| (detector.id(), detector.state_bytes())).chain(rules)
     }
 }
 

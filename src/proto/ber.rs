@@ -68,27 +68,6 @@ impl<'a> Element<'a> {
     }
 }
 
-/// An OBJECT IDENTIFIER's content in dotted form; what is too long to be one in use is cut off.
-pub(super) fn oid(content: &[u8]) -> String {
-    let mut out = String::new();
-    let mut value = 0u64;
-    for &byte in part(content, 0, 64) {
-        value = (value << 7) | u64::from(byte & 0x7f);
-        if byte & 0x80 != 0 {
-            continue;
-        }
-        if out.is_empty() {
-            let first = (value / 40).min(2);
-            out = format!("{first}.{}", value - first * 40);
-        } else {
-            out.push('.');
-            out.push_str(&value.to_string());
-        }
-        value = 0;
-    }
-    out
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -116,22 +95,20 @@ mod tests {
     }
 
     #[test]
-    fn reads_signed_numbers_and_identifiers() {
+    fn reads_signed_numbers() {
         let integer = |content| Element { tag: 2, content }.integer();
 
         assert_eq!(integer(&[0xff, 0x76]), Some(-138));
         assert_eq!(integer(&[0, 0x80]), Some(128));
         assert_eq!(integer(&[0; 9]), None);
         assert_eq!(integer(&[]), None);
-        assert_eq!(oid(&[0x2b, 6, 1, 5, 5, 2]), "1.3.6.1.5.5.2");
-        assert_eq!(oid(&[0x2a, 0x86, 0x48, 0x86, 0xf7, 0x12, 1, 2, 2]), "1.2.840.113554.1.2.2");
     }
 
     proptest! {
         #[test]
         fn no_bytes_panic(data: Vec<u8>) {
             for element in Elements(&data) {
-                let _ = (element.integer(), element.text(16), oid(element.content));
+                let _ = (element.integer(), element.text(16));
                 prop_assert!(element.elements().count() <= element.content.len());
             }
         }

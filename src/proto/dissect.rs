@@ -5,8 +5,8 @@
 //! an administration protocol costs more than a missing record.
 
 use super::{
-    Protocol, Role, dns, ftp, http, kerberos, mailbox, mongodb, mqtt, mysql, postgresql, redis,
-    smtp, snmp, ssh, tds, telnet, tftp, tls, vnc,
+    Protocol, Role, dce_rpc, dns, ftp, http, kerberos, ldap, mailbox, mongodb, mqtt, mysql,
+    postgresql, rdp, redis, smb, smtp, snmp, ssh, starttls, tds, telnet, tftp, tls, vnc,
 };
 use crate::event::{Conversation, Record};
 use crate::net::{Endpoint, Transport};
@@ -89,19 +89,24 @@ pub struct Expected {
 pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
     // One line a protocol; those that only get a name have none.
     let reads: Box<dyn Dissector> = match protocol {
+        Protocol::DceRpc => Box::new(dce_rpc::Association::new()),
         Protocol::Dns => Box::new(dns::Dns::default()),
         Protocol::Ftp => Box::new(ftp::Dissection::new()),
         Protocol::FtpData => Box::new(ftp::DataDissection::default()),
         Protocol::Http => Box::new(http::Http::default()),
         Protocol::Imap => Box::new(mailbox::Dissection::imap()),
+        Protocol::Irc => Box::new(starttls::Dissection::irc()),
         Protocol::Krb | Protocol::KrbTcp => Box::new(kerberos::Dissect::new(protocol)),
+        Protocol::LdapTcp | Protocol::LdapUdp => Box::new(ldap::Dissect::new(protocol)),
         Protocol::Mongodb => Box::new(mongodb::Dissection::new()),
         Protocol::Mqtt => Box::new(mqtt::Dissection::new()),
         Protocol::Mysql => Box::new(mysql::Dissection::new()),
         Protocol::Pop3 => Box::new(mailbox::Dissection::pop3()),
         Protocol::Postgresql => Box::new(postgresql::Dissection::new()),
+        Protocol::Rdp => Box::new(rdp::Dissect::new()),
         Protocol::Redis => Box::new(redis::Dissection::new()),
         Protocol::Rfb => Box::new(vnc::Dissection::new()),
+        Protocol::Smb => Box::new(smb::Dissect::new()),
         Protocol::Smtp => Box::new(smtp::Dissection::new()),
         Protocol::Snmp => Box::new(snmp::Dissection::new()),
         Protocol::Ssh => Box::new(ssh::Dissection::new()),
@@ -109,6 +114,7 @@ pub fn dissector(protocol: Protocol) -> Option<Box<dyn Dissector>> {
         Protocol::Tds => Box::new(tds::Dissection::new()),
         Protocol::Telnet => Box::new(telnet::Dissection::new()),
         Protocol::Tftp => Box::new(tftp::Dissection::new()),
+        Protocol::Xmpp => Box::new(starttls::Dissection::xmpp()),
         _ => return None,
     };
     Some(reads)

@@ -209,9 +209,11 @@ pub fn mime_type(head: &[u8]) -> Option<&'static str> {
         return Some("video/mp4");
     }
     let body = head.strip_prefix(b"\xef\xbb\xbf").unwrap_or(head).trim_ascii_start();
+    if body.starts_with(b"<") && contains(body, b":Envelope") {
+        return Some("application/soap+xml");
+    }
     if let Some((_, kind)) = TEXT.iter().find(|(start, _)| starts_with_any_case(body, start)) {
-        let is_soap = *kind == "application/xml" && contains(body, b":Envelope");
-        return Some(if is_soap { "application/soap+xml" } else { kind });
+        return Some(kind);
     }
     let is_wide = head.starts_with(b"\xff\xfe") || head.starts_with(b"\xfe\xff");
     if is_wide || is_text(head) {
@@ -311,7 +313,7 @@ mod tests {
 
     #[test]
     fn tells_kinds_by_first_bytes() {
-        let kinds: [(&[u8], _); 15] = [
+        let kinds: [(&[u8], _); 16] = [
             (b"\x7fELF\x02\x01", Some("application/x-executable")),
             (b"PK\x03\x04\x14", Some("application/zip")),
             (b"#!/bin/sh\nwget", Some("text/x-shellscript")),
@@ -322,6 +324,7 @@ mod tests {
             (b" [ 1, 2]", Some("text/json")),
             (b"[section]", Some("text/plain")),
             (b"\x30\x82\x01\x00\x0a\x01\x00\xa0", Some("application/ocsp-response")),
+            (b"<s:Envelope xmlns:s='x'>", Some("application/soap+xml")),
             (b"Invoke-Thing -a b\r\n", Some("text/plain")),
             (b"\xff\xfeI\0n\0", Some("text/plain")),
             (b"gr\xc3\xbc\xc3", Some("text/plain")),

@@ -234,11 +234,13 @@ mod tests {
     }
 
     fn logins(out: &Findings) -> Vec<(&str, Option<&str>, Option<bool>)> {
-        let login = |record| match record {
-            &Record::Login(ref login) => (login.method, login.user.as_deref(), login.success),
-            other => panic!("{other:?}"),
-        };
-        out.records.iter().map(login).collect()
+        out.records
+            .iter()
+            .map(|record| match record {
+                Record::Login(login) => (login.method, login.user.as_deref(), login.success),
+                other => panic!("{other:?}"),
+            })
+            .collect()
     }
 
     #[test]

@@ -20,9 +20,11 @@ const MAX_MESSAGE: usize = 512;
 const CONNECT_WITH_TLS: u32 = 0x0800;
 const COMPRESS: u32 = 0x0020 | 0x0400_0000;
 const PROTOCOL_41: u32 = 0x0200;
+const QUERY_ATTRIBUTES: u32 = 0x0800_0000;
 
-/// COM_QUIT, COM_CHANGE_USER, and those of prepared statements that get no answer.
+/// COM_QUIT, COM_QUERY, COM_CHANGE_USER, and those of prepared statements that get no answer.
 const QUIT: u8 = 1;
+const QUERY: u8 = 3;
 const CHANGE_USER: u8 = 17;
 const UNANSWERED: [u8; 3] = [QUIT, 24, 25];
 
@@ -77,8 +79,8 @@ impl Dissector for Dissection {
     fn on_data(&mut self, at: Timestamp, sender: Role, mut data: &[u8], out: &mut Findings) {
         let Self { client, server, session } = self;
         let framer = match sender {
-            Role::Client => client,
-            Role::Server => server,
+            Role::Client => &mut *client,
+            Role::Server => &mut *server,
         };
         while session.stage != Stage::Over
             && let Some(packet) = framer.next(&mut data, packet)
@@ -90,7 +92,16 @@ impl Dissector for Dissection {
                 Role::Server => session.on_server(at, number, payload, out),
             }
         }
-        if framer.is_lost() {
+        if session.stage == Stage::Commands {
+            // Whoever speaks has heard the other out: what that one says next begins a message.
+            let other = match sender {
+                Role::Client => server,
+                Role::Server => client,
+            };
+            if other.is_lost() {
+                other.restart();
+            }
+        } else if framer.is_lost() {
             session.stage = Stage::Over;
         }
     }
@@ -101,7 +112,7 @@ impl Dissector for Dissection {
             Role::Server => &mut self.server,
         };
         framer.lose(bytes);
-        if framer.is_lost() {
+        if framer.is_lost() && self.session.stage != Stage::Commands {
             self.session.stage = Stage::Over;
         }
     }
@@ -123,7 +134,9 @@ impl Dissector for Dissection {
 impl Session {
     fn on_client(&mut self, at: Timestamp, number: u8, payload: &[u8], out: &mut Findings) {
         match self.stage {
-            Stage::Response => self.on_response(payload, out),
+            Stage::Response if number > 0 => self.on_response(payload, out),
+            // Who only asks for the version leaves with a command.
+            Stage::Response => self.stage = Stage::Over,
             // A command starts the count anew; proofs go on with it.
             Stage::Commands if number == 0 => {
                 self.flush(at, out);
@@ -169,6 +182,13 @@ impl Session {
     fn on_command(&mut self, payload: &[u8]) {
         let Some((&command, rest)) = payload.split_first() else { return };
         let Some(cmd) = command_name(command) else { return };
+        // Attributes may come before a statement: how many, in how many sets. With any at all the
+        // statement stands behind their values.
+        let has_attributes = self.capabilities & QUERY_ATTRIBUTES != 0;
+        let rest = match rest {
+            [0, 1, statement @ ..] if command == QUERY && has_attributes => statement,
+            _ => rest,
+        };
         let rest = rest.strip_suffix(&[0]).unwrap_or(rest);
         let arg = if command == CHANGE_USER {
             self.on_user(Cursor::new(rest));
@@ -385,14 +405,16 @@ mod tests {
     }
 
     fn shown(out: &Findings) -> Vec<(&str, &str, Option<bool>)> {
-        let shown = |record| match record {
-            &Record::Mysql(ref mysql) => (mysql.cmd, &*mysql.arg, mysql.success),
-            &Record::Login(ref login) => {
-                ("LOGIN", login.user.as_deref().unwrap_or_default(), login.success)
-            }
-            other => panic!("{other:?}"),
-        };
-        out.records.iter().map(shown).collect()
+        out.records
+            .iter()
+            .map(|record| match record {
+                Record::Mysql(mysql) => (mysql.cmd, &*mysql.arg, mysql.success),
+                Record::Login(login) => {
+                    ("LOGIN", login.user.as_deref().unwrap_or_default(), login.success)
+                }
+                other => panic!("{other:?}"),
+            })
+            .collect()
     }
 
     #[test]
@@ -462,6 +484,30 @@ mod tests {
         assert_eq!(
             shown(&out)[2..],
             [("LOGIN", "root2", Some(true)), ("change_user", "root2", Some(true))]
+        );
+    }
+
+    #[test]
+    fn finds_its_place_again_after_a_gap() {
+        let mut mysql = Dissection::new();
+        let mut out = Findings::default();
+        let ok = framed(1, &[0, 0, 0, 2, 0, 0, 0]);
+        for (sender, data) in [
+            (S, greeting()),
+            (C, response("root")),
+            (S, framed(2, &[0, 0, 0, 2, 0, 0, 0])),
+            (C, framed(0, b"\x03select 1")),
+        ] {
+            mysql.on_data(Timestamp::EPOCH, sender, &data, &mut out);
+        }
+
+        mysql.on_gap(S, 5000);
+        mysql.on_data(Timestamp::EPOCH, C, &framed(0, b"\x03drop table x"), &mut out);
+        mysql.on_data(Timestamp::EPOCH, S, &ok, &mut out);
+
+        assert_eq!(
+            shown(&out)[2..],
+            [("query", "select 1", None), ("query", "drop table x", Some(true))]
         );
     }
 

@@ -79,8 +79,8 @@ impl Dissector for Dissection {
     fn on_data(&mut self, at: Timestamp, sender: Role, mut data: &[u8], out: &mut Findings) {
         let Self { client, server, session } = self;
         let framer = match sender {
-            Role::Client => client,
-            Role::Server => server,
+            Role::Client => &mut *client,
+            Role::Server => &mut *server,
         };
         while session.stage != Stage::Over {
             let stage = session.stage;
@@ -92,7 +92,16 @@ impl Dissector for Dissection {
                 Role::Server => session.on_server(at, message.head, out),
             }
         }
-        if framer.is_lost() {
+        if session.stage == Stage::Queries {
+            // Whoever speaks has heard the other out: what that one says next begins a message.
+            let other = match sender {
+                Role::Client => server,
+                Role::Server => client,
+            };
+            if other.is_lost() {
+                other.restart();
+            }
+        } else if framer.is_lost() {
             session.stage = Stage::Over;
         }
     }
@@ -103,7 +112,9 @@ impl Dissector for Dissection {
             Role::Server => &mut self.server,
         };
         framer.lose(bytes);
-        if framer.is_lost() {
+        // The server's answer to a proof tells enough.
+        let is_proof = self.session.stage == Stage::Proof && sender == Role::Client;
+        if framer.is_lost() && self.session.stage != Stage::Queries && !is_proof {
             self.session.stage = Stage::Over;
         }
     }
@@ -403,19 +414,23 @@ mod tests {
     }
 
     fn requests(out: &Findings) -> Vec<&Postgresql> {
-        let request = |record| match record {
-            &Record::Postgresql(ref request) => Some(request),
-            _ => None,
-        };
-        out.records.iter().filter_map(request).collect()
+        out.records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Postgresql(request) => Some(request),
+                _ => None,
+            })
+            .collect()
     }
 
     fn logins(out: &Findings) -> Vec<(&str, Option<&str>, Option<bool>)> {
-        let login = |record| match record {
-            &Record::Login(ref login) => Some((login.method, login.user.as_deref(), login.success)),
-            _ => None,
-        };
-        out.records.iter().filter_map(login).collect()
+        out.records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Login(login) => Some((login.method, login.user.as_deref(), login.success)),
+                _ => None,
+            })
+            .collect()
     }
 
     #[test]

@@ -302,7 +302,10 @@ mod tests {
         )
     }
 
-    fn play(turns: &[(Role, Vec<u8>)]) -> (Vec<(Option<String>, Option<bool>)>, Snmp) {
+    /// An account and a result.
+    type Tried = (Option<String>, Option<bool>);
+
+    fn play(turns: &[(Role, Vec<u8>)]) -> (Vec<Tried>, Snmp) {
         let mut snmp = Dissection::new();
         let mut out = Findings::default();
         for (second, (sender, data)) in turns.iter().enumerate() {

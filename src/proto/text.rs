@@ -38,6 +38,7 @@ const KEYWORDS: &[Keyword] = &[
     keyword(b"<stream:stream", Protocol::Xmpp, None),
     keyword(b"NICK ", Protocol::Irc, CLIENT),
     keyword(b"CAP LS", Protocol::Irc, CLIENT),
+    keyword(b"STARTTLS\r\n", Protocol::Irc, CLIENT),
     keyword(b"NOTICE AUTH :", Protocol::Irc, SERVER),
     keyword(b"AUTH TLS\r\n", Protocol::Ftp, CLIENT),
 ];
@@ -79,6 +80,7 @@ const METHODS: &[&[u8]] = &[
 /// the first four bytes, which every one of them has. Most messages begin with none of fifty, and
 /// this finds out by comparing numbers side by side.
 fn may_have_keyword(data: &[u8]) -> bool {
+    #[expect(clippy::indexing_slicing, clippy::panic, reason = "the compiler works it out")]
     const FIRST: [u32; KEYWORDS.len() + METHODS.len()] = {
         const fn first(word: &[u8]) -> u32 {
             match word.first_chunk() {

@@ -91,6 +91,10 @@ impl Dissection {
     fn on_request(&mut self, is_write: bool, mut rest: Cursor<'_>, out: &mut Findings) {
         let (Some(name), Some(mode)) = (rest.until_zero(), rest.until_zero()) else { return };
         let name = text(name, MAX_NAME);
+        // Asked again, because the answer was lost or nobody answers.
+        if self.name.as_ref() == Some(&name) {
+            return;
+        }
         let mut size = None;
         while let (Some(option), Some(value)) = (rest.until_zero(), rest.until_zero()) {
             if is_write && option.eq_ignore_ascii_case(b"tsize") {

@@ -158,7 +158,9 @@ pub(super) fn tpkt(data: &[u8], ports: Ports) -> Verdict {
     }
     let negotiates =
         options.first().is_some_and(|&kind| (1..=3).contains(&kind)) && le16(options, 2) == Some(8);
-    if contains(options, b"Cookie: ") || negotiates || options.is_empty() {
+    // Old clients send an empty line for a cookie.
+    let is_plain = options.is_empty() || options == b"\r\n";
+    if contains(options, b"Cookie: ") || negotiates || is_plain {
         return Verdict::Is(Protocol::Rdp, Some(role));
     }
     Verdict::Unknown

@@ -62,11 +62,11 @@ impl Dissector for Scribe {
             "hold" => self.held = 1 << 20,
             "starttls" => out.becomes = Some(Protocol::Ssl),
             "quit" => out.becomes = Some(Protocol::Ntp),
-            "port" => out.expected.push(Expected {
+            "open" | "port" => out.expected.push(Expected {
                 transport: Transport::Tcp,
                 server: Endpoint::new(self.server, 49_152),
                 protocol: Protocol::Ftp,
-                file: Some("a.exe".to_owned()),
+                file: (text == "port").then(|| "a.exe".to_owned()),
             }),
             _ => {}
         }
@@ -298,6 +298,20 @@ fn an_announced_connection_is_read_from_its_first_byte() {
     );
     let services: Vec<_> = wire.conns().iter().map(|(_, conn)| conn.service).collect();
     assert_eq!(services, [Some("ssh"), Some("ftp")]);
+}
+
+#[test]
+fn a_file_may_be_named_after_its_connection_was_opened() {
+    let mut wire = wire();
+    let there = ("198.51.100.2", 49_152);
+
+    wire.handshake().up(data(101, 501, UP)).up(data(112, 501, b"open"));
+    wire.send(CLIENT, there, tcp(SYN, 1, 0)).send(there, CLIENT, tcp(SYN | ACK, 7, 2));
+    wire.send(CLIENT, there, data(2, 8, b"content")).up(data(116, 501, b"port"));
+    wire.send(CLIENT, there, tcp(FIN | ACK, 9, 8)).send(there, CLIENT, tcp(FIN | ACK, 8, 10));
+    wire.finish();
+
+    assert_eq!(told(), [">SSH-2.0-up", ">open", "ftp>content", ">port", "ftp=a.exe", "ftp.", "."]);
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! An FTP data connection: all of it is one file, or a listing.
 
+use crate::event::Files;
 use crate::proto::file::FileWatch;
 use crate::proto::{Dissector, Findings, Role};
 use crate::time::Timestamp;
@@ -18,7 +19,7 @@ impl Dissector for Dissection {
 
     fn on_data(&mut self, _: Timestamp, sender: Role, data: &[u8], _: &mut Findings) {
         let file = self.file.get_or_insert_with(|| {
-            FileWatch::new("FTP_DATA", self.name.take()).by_client(sender == Role::Client)
+            FileWatch::new("FTP_DATA", None).by_client(sender == Role::Client)
         });
         file.on_bytes(data);
     }
@@ -31,7 +32,8 @@ impl Dissector for Dissection {
 
     fn on_end(&mut self, _: Timestamp, out: &mut Findings) {
         if let Some(file) = self.file.take() {
-            out.say(file.finish());
+            // The name may be said only while the file crosses.
+            out.say(Files { filename: self.name.take(), ..file.finish() });
         }
     }
 
@@ -50,8 +52,8 @@ mod tests {
         let mut data = Dissection::default();
         let mut out = Findings::default();
 
-        data.on_announced("bot.mips");
         data.on_data(Timestamp::EPOCH, Role::Server, b"\x7fELF", &mut out);
+        data.on_announced("bot.mips");
         data.on_gap(Role::Server, 10);
         data.on_data(Timestamp::EPOCH, Role::Server, b"tail", &mut out);
         data.on_end(Timestamp::EPOCH, &mut out);

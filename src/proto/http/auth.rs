@@ -1,5 +1,6 @@
-//! Who logs in over HTTP (RFC 9110 section 11): by name and password, by digest, by a token, or by
-//! NTLM and Kerberos, which authenticate the connection over several exchanges.
+//! Who logs in over HTTP (RFC 9110 section 11): by name and password, by digest, or by NTLM and
+//! Kerberos, which authenticate the connection over several exchanges. A bearer's token was given
+//! to him before, and is no attempt to log in.
 
 use base64::Engine;
 use base64::alphabet::STANDARD;
@@ -36,8 +37,6 @@ impl Credentials {
             Some(Self::Named("password", basic_name(rest)))
         } else if is(b"digest") {
             Some(Self::Named("digest", parameter(rest, b"username")))
-        } else if is(b"bearer") {
-            Some(Self::Named("token", None))
         } else if is(b"ntlm") || is(b"negotiate") || is(b"kerberos") {
             let token = BASE64.decode(rest).ok()?;
             (!token.is_empty()).then_some(Self::Token(token))
@@ -117,7 +116,7 @@ mod tests {
         assert_eq!(Credentials::read(b"NTLM TlRMTVNTUAA="), token);
         assert_eq!(Credentials::read(b"Negotiate TlRMTVNTUAA"), token);
         assert_eq!(Credentials::read(b"Negotiate"), None);
-        assert_eq!(Credentials::read(b"Unknown x"), None);
+        assert_eq!(Credentials::read(b"Bearer abc"), None);
     }
 
     #[test]

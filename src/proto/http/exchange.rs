@@ -34,6 +34,8 @@ pub(super) struct Exchange {
     /// A status other than a preliminary one came.
     answered: bool,
     credentials: Option<Credentials>,
+    /// The server wants the same proof again, over a newer nonce (RFC 7616 section 3.3).
+    stale: bool,
     /// Where a proxy shall connect to.
     tunnel: Option<u16>,
     /// Sizes that the two heads say.
@@ -109,6 +111,8 @@ impl Exchange {
             let is = |other: &str| field.eq_ignore_ascii_case(other.as_bytes());
             framing.on_field(field, value);
             if is("www-authenticate") || is("proxy-authenticate") {
+                let stale = parameter(value, b"stale");
+                self.stale |= stale.is_some_and(|stale| stale.eq_ignore_ascii_case("true"));
                 challenge = Credentials::read(value)
                     .filter(|read| matches!(read, Credentials::Token(_)))
                     .or(challenge);
@@ -251,6 +255,11 @@ impl Exchange {
     /// Where a proxy shall connect to.
     pub(super) const fn tunnel_port(&self) -> Option<u16> {
         self.tunnel
+    }
+
+    /// Whether the client was refused only because its nonce was too old.
+    pub(super) const fn is_stale(&self) -> bool {
+        self.stale
     }
 
     /// What the request says about authentication.

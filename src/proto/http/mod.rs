@@ -249,7 +249,15 @@ impl Http {
         if (100..200).contains(&line.status) {
             return true;
         }
-        let let_in = !matches!(line.status, 401 | 407);
+        let is_refused = matches!(line.status, 401 | 407);
+        // Who names himself is believed where he gets something; an error may come before anybody
+        // looks at the password, and a nonce that is too old is no wrong password.
+        let named = match line.status {
+            401 | 407 if exchange.is_stale() => None,
+            401 | 407 => Some(false),
+            200..=399 => Some(true),
+            _ => None,
+        };
         let credentials = exchange.take_credentials();
         let tunnel = exchange.tunnel_port().filter(|_| (200..300).contains(&line.status));
         if exchange.waits_for_leave() && line.status >= 300 {
@@ -258,11 +266,11 @@ impl Http {
         }
         match credentials {
             Some(Credentials::Named(method, user)) => {
-                out.say(login(method, user, Some(let_in)));
+                out.say(login(method, user, named));
             }
             Some(Credentials::Token(_)) => {
                 if let Some(login) = self.login.take_if(|login| login.is_decisive()) {
-                    login.conclude(Some(let_in), out);
+                    login.conclude(Some(!is_refused), out);
                 }
             }
             None => {}

@@ -232,6 +232,23 @@ fn basic_authentication_is_judged_by_the_status() {
 }
 
 #[test]
+fn an_old_nonce_is_no_wrong_password() {
+    let mut talk = Talk::default();
+    let ask = "GET / HTTP/1.1\r\nAuthorization: Digest username=\"eve\", nonce=\"x\"\r\n\r\n";
+
+    talk.up(ask)
+        .down("HTTP/1.1 401 No\r\nContent-Length: 0\r\n")
+        .down("WWW-Authenticate: Digest nonce=\"y\", stale=TRUE\r\n\r\n")
+        .up(ask)
+        .down("HTTP/1.1 401 No\r\nContent-Length: 0\r\n\r\n")
+        .up(ask)
+        .down("HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n");
+
+    let told: Vec<_> = talk.logins().iter().map(|login| login.success).collect();
+    assert_eq!(told, [None, Some(false), None]);
+}
+
+#[test]
 fn ntlm_authenticates_over_several_exchanges() {
     use crate::proto::ntlm::tests::{authenticate, challenge};
     use base64::Engine;

@@ -212,15 +212,19 @@ mod tests {
         out.records
     }
 
-    fn shown(records: &[Record]) -> Vec<(&str, Option<&str>, Option<&str>, Option<bool>)> {
-        let shown = |record| match record {
-            &Record::Redis(ref redis) => {
-                (&*redis.name, redis.key.as_deref(), redis.value.as_deref(), redis.success)
-            }
-            &Record::Login(ref login) => ("LOGIN", login.user.as_deref(), None, login.success),
-            other => panic!("{other:?}"),
-        };
-        records.iter().map(shown).collect()
+    type Shown<'a> = (&'a str, Option<&'a str>, Option<&'a str>, Option<bool>);
+
+    fn shown(records: &[Record]) -> Vec<Shown<'_>> {
+        records
+            .iter()
+            .map(|record| match record {
+                Record::Redis(redis) => {
+                    (&*redis.name, redis.key.as_deref(), redis.value.as_deref(), redis.success)
+                }
+                Record::Login(login) => ("LOGIN", login.user.as_deref(), None, login.success),
+                other => panic!("{other:?}"),
+            })
+            .collect()
     }
 
     #[test]

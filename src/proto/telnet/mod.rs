@@ -206,19 +206,23 @@ mod tests {
     }
 
     fn logins(records: &[Record]) -> Vec<(Option<&str>, Option<bool>)> {
-        let login = |record| match record {
-            &Record::Login(ref login) => Some((login.user.as_deref(), login.success)),
-            _ => None,
-        };
-        records.iter().filter_map(login).collect()
+        records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Login(login) => Some((login.user.as_deref(), login.success)),
+                _ => None,
+            })
+            .collect()
     }
 
     fn commands(records: &[Record]) -> Vec<(&str, Option<&str>)> {
-        let command = |record| match record {
-            &Record::Telnet(ref telnet) => Some((telnet.command.as_deref()?, telnet.effect)),
-            _ => None,
-        };
-        records.iter().filter_map(command).collect()
+        records
+            .iter()
+            .filter_map(|record| match record {
+                Record::Telnet(telnet) => Some((telnet.command.as_deref()?, telnet.effect)),
+                _ => None,
+            })
+            .collect()
     }
 
     #[test]

@@ -3,6 +3,7 @@
 mod certificate;
 mod datagrams;
 mod dissect;
+mod handshake;
 mod hello;
 mod ja4;
 mod names;
