@@ -71,9 +71,11 @@ fn judged(replay: &Replay) -> String {
     replay.hosts.iter().map(line).collect()
 }
 
-/// Context "multiplies, never convicts": with it the rest of a small attack is a suspicion at least.
+/// Context "multiplies, never convicts", nor does novelty or an account that wanders: with them the
+/// rest of a small attack is a suspicion at least.
 fn expected_verdicts(name: &str) -> &'static [&'static str] {
-    if name.starts_with("host-") { &["suspicious", "malicious"] } else { &["malicious"] }
+    let is_weak = ["host-", "auth-shared", "novelty-"].iter().any(|weak| name.starts_with(weak));
+    if is_weak { &["suspicious", "malicious"] } else { &["malicious"] }
 }
 
 #[test]
@@ -126,7 +128,7 @@ fn each_attack_is_named_by_its_detector() {
         }
     }
 
-    assert_eq!(attacks, 9);
+    assert_eq!(attacks, 16);
     assert!(missed.is_empty(), "missed:\n{missed}");
 }
 
@@ -148,7 +150,7 @@ fn nobody_else_is_suspected() {
         }
     }
 
-    assert_eq!(innocents, FIXTURES.len() - 9);
+    assert_eq!(innocents, FIXTURES.len() - 12);
     assert!(wrong.is_empty(), "suspected without reason:\n{wrong}");
 }
 

@@ -1,22 +1,31 @@
-//! `auth.bruteforce`: many short sessions of one size with login services.
+//! `auth.bruteforce`: many refused logins, or many short sessions of one size with login services.
 //!
-//! A failed login has a shape: the handshake, the refusal, the end. Guessing repeats it, whatever
+//! Where the protocol tells the result (`login` records), refusals are counted: each guess, however
+//! many share a connection. Owens and Matthews ("A Study of Passwords and Methods Used in Brute-Force
+//! SSH Attacks", 2008) describe the guessers; the innocents are people who mistype and programs that
+//! were not told of a new password, so one account is forgiven more than several.
+//!
+//! Connections of which no result was told are judged by their shape. A failed login has a shape: the handshake, the refusal, the end. Guessing repeats it, whatever
 //! the tool, and even where everything is encrypted; that is how flow-based detectors see it
 //! (Hofstede, Jonker, Sperotto, Pras: "Flow-Based Web Application Brute-Force Attack and Compromise
 //! Detection", 2017, and their SSHCure before it). A session that gets in is longer and looks like
 //! its work. The same shape repeated on *several* hosts is what an exploit looks like that is tried
 //! along a list.
 
+use std::collections::VecDeque;
 use std::net::IpAddr;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::guesses::Guesses;
 use super::logins::{self, Login, Spoken};
+use super::logon::Logon;
+use super::pace::Pace;
 use super::report::{Gate, Sample, spoken};
 use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Body, Conn, Conversation, Outcome};
+use crate::event::{Body, Conn, Conversation, Outcome, Uid};
 use crate::inventory::{Inventory, Table, Tally, Weigh, stable_hash};
 use crate::net::{Transport, is_group};
 use crate::time::Timestamp;
@@ -49,6 +58,40 @@ pub struct Config {
     pub clockwork_llr: f64,
     /// Sessions of which only one side was captured count for one of this many.
     pub blind_doubt: f64,
+    /// Refused logins in a row that are forgiven on one server.
+    #[serde(deserialize_with = "units::amount")]
+    pub guesses_forgiven: f64,
+    /// Refused logins in a row that are forgiven where all were for one account, by its name: a
+    /// program that holds an old password tries that one, again and again.
+    #[serde(deserialize_with = "units::amount")]
+    pub retries_forgiven: f64,
+    /// Refused logins an hour that are everyday life, and leak away.
+    #[serde(deserialize_with = "units::amount")]
+    pub guesses_hourly: f64,
+    /// Nats for each further one.
+    #[serde(deserialize_with = "units::nats")]
+    pub guess_nats: f64,
+    /// What a refused key counts for: clients offer all that they have until one fits.
+    #[serde(deserialize_with = "units::share")]
+    pub key_weight: f64,
+    /// Refused logins beyond what is forgiven after which a success still is a person's who
+    /// remembered.
+    #[serde(deserialize_with = "units::amount")]
+    pub forgotten: f64,
+    /// Nats for getting in after more than that.
+    #[serde(deserialize_with = "units::nats")]
+    pub got_in_nats: f64,
+    /// Refused logins for one account that are at least this far apart on average are as likely
+    /// a program with an old password ...
+    #[serde(with = "units::span")]
+    pub stale_gap: Duration,
+    /// ... and weigh no more than this many nats; so do those for accounts that the client was let
+    /// in with before.
+    #[serde(deserialize_with = "units::nats")]
+    pub stale_llr: f64,
+    /// Servers remembered on which a client was refused; the one that was quiet longest makes room.
+    #[serde(deserialize_with = "units::count")]
+    pub servers_max: usize,
     /// The most nats for one protocol.
     #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
@@ -71,6 +114,16 @@ impl Default for Config {
             clockwork_gap: Duration::from_secs(60),
             clockwork_llr: 5.0,
             blind_doubt: 2.0,
+            guesses_forgiven: 4.0,
+            retries_forgiven: 8.0,
+            guesses_hourly: 6.0,
+            guess_nats: 1.2,
+            key_weight: 0.1,
+            forgotten: 2.0,
+            got_in_nats: 2.0,
+            stale_gap: Duration::from_secs(30),
+            stale_llr: 5.0,
+            servers_max: 12,
             llr_max: 10.0,
             shapes_max: 12,
             budget: ByteSize::mib(16),
@@ -91,9 +144,7 @@ struct Shape {
     count: u32,
     since: Timestamp,
     last: Timestamp,
-    /// Mean and summed squared deviation of the gaps, in seconds (Welford 1962).
-    gap_mean: f64,
-    gap_square: f64,
+    pace: Pace,
     targets: Tally,
     sample: Sample,
 }
@@ -101,8 +152,15 @@ struct Shape {
 #[derive(Debug, Default)]
 struct Client {
     shapes: Vec<Shape>,
-    gates: Vec<(u8, Gate)>,
+    guesses: Guesses,
+    /// Open connections of which a result was told, the latest last.
+    told: VecDeque<Uid>,
+    /// By subject.
+    gates: Vec<(Box<str>, Gate)>,
 }
+
+/// Connections remembered at once of which a result was told. A tool has some dozens open.
+const TOLD_MAX: usize = 128;
 
 /// The detector.
 #[derive(Debug)]
@@ -132,6 +190,20 @@ impl Detector for Bruteforce {
     }
 
     fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
+        if let Some(logon) = Logon::of(event, inventory) {
+            let is_own = inventory.is_internal(logon.client());
+            let config = &self.config;
+            let has_shape = logon.talk.transport == Transport::Tcp
+                && self.spoken.may_speak(logon.talk.service(), logon.protocol());
+            out.extend(self.clients.update(logon.client(), is_own, Client::default, |client| {
+                if has_shape {
+                    client.was_told(logon.talk.uid);
+                }
+                client.guesses.note(&logon, config);
+                client.guessing(&logon, config)
+            }));
+            return;
+        }
         let (Body::Conn(conn), Some(talk)) = (&event.body, &event.conversation) else { return };
         if talk.transport != Transport::Tcp
             || !matches!(conn.outcome, None | Some(Outcome::Accepted | Outcome::AppFailed))
@@ -143,18 +215,26 @@ impl Detector for Bruteforce {
         if !self.spoken.may_be(service, conn) {
             return;
         }
+        let client = talk.client.addr;
+        let is_own = inventory.is_internal(client);
+        let told = self.clients.peek(&client).map(|known| known.told.contains(&talk.uid));
+        if told == Some(true) {
+            self.clients.update(client, is_own, Client::default, |client| {
+                client.told.retain(|uid| *uid != talk.uid);
+            });
+            return;
+        }
         let Some((index, login)) =
             self.config.logins.iter().enumerate().find(|(_, login)| login.is_spoken(service, conn))
         else {
             return;
         };
-        if !login.fits(conn) || inventory.may_scan(talk.client.addr) {
+        if !login.fits(conn) || inventory.may_scan(client) {
             return;
         }
         let config = &self.config;
         let index = u8::try_from(index).unwrap_or(u8::MAX);
-        let is_own = inventory.is_internal(talk.client.addr);
-        out.extend(self.clients.update(talk.client.addr, is_own, Client::default, |client| {
+        out.extend(self.clients.update(client, is_own, Client::default, |client| {
             client.note(index, login, conn, talk, config);
             client.evidence(event.ts, index, talk, config)
         }));
@@ -166,6 +246,47 @@ impl Detector for Bruteforce {
 }
 
 impl Client {
+    /// Remembers not to judge a connection by its shape.
+    fn was_told(&mut self, uid: Uid) {
+        if !self.told.contains(&uid) {
+            if self.told.len() >= TOLD_MAX {
+                self.told.pop_front();
+            }
+            self.told.push_back(uid);
+        }
+    }
+
+    /// What refused logins weigh, under the same subject as the shapes of the same protocol.
+    fn guessing(&mut self, logon: &Logon<'_>, config: &Config) -> Option<Evidence> {
+        let protocol = logon.protocol();
+        let subject = config
+            .logins
+            .iter()
+            .find(|login| login.goes_by(protocol))
+            .map_or(protocol, |login| login.name.as_str());
+        let Self { guesses, gates, .. } = self;
+        let weighed = guesses.worst(protocol, config)?;
+        if !gate(gates, subject).opens(weighed.llr, config.llr_max, weighed.count) {
+            return None;
+        }
+        Some(Evidence {
+            ts: logon.ts,
+            host: logon.client(),
+            detector: Bruteforce::ID,
+            family: Family::Credential,
+            llr: weighed.llr,
+            subject: subject.to_owned(),
+            peers: weighed.sample.peers(),
+            peers_total: 1,
+            service: Some(logon.talk.service()),
+            techniques: techniques(subject, 1),
+            conns: weighed.sample.conns(),
+            // Kerberos and SNMP over UDP answer whoever is named as the source.
+            forgeable: logon.talk.transport == Transport::Udp,
+            summary: weighed.summary,
+        })
+    }
+
     fn note(
         &mut self,
         index: u8,
@@ -215,11 +336,7 @@ impl Client {
             .filter(|shape| shape.login == index)
             .map(|shape| (shape.llr(login, config), shape))
             .max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-        let at = self.gates.iter().position(|(login, _)| *login == index).unwrap_or_else(|| {
-            self.gates.push((index, Gate::default()));
-            self.gates.len() - 1
-        });
-        let (_, gate) = self.gates.get_mut(at)?;
+        let gate = gate(&mut self.gates, &login.name);
         if !gate.opens(llr, config.llr_max, u64::from(shape.count)) {
             return None;
         }
@@ -239,7 +356,7 @@ impl Client {
             peers: shape.sample.peers(),
             peers_total: u64::from(targets),
             service: Some(talk.service()),
-            techniques: techniques(login, targets),
+            techniques: techniques(&login.name, targets),
             conns: shape.sample.conns(),
             forgeable: false,
             summary: format!(
@@ -255,8 +372,17 @@ impl Client {
     }
 }
 
-fn techniques(login: &Login, targets: u32) -> &'static [&'static str] {
-    match (login.name.as_str(), targets) {
+/// The gate of a subject, made where it is missing. Subjects are protocols, so there are few.
+fn gate<'a>(gates: &'a mut Vec<(Box<str>, Gate)>, subject: &str) -> &'a mut Gate {
+    let at = gates.iter().position(|(known, _)| **known == *subject).unwrap_or_else(|| {
+        gates.push((subject.into(), Gate::default()));
+        gates.len() - 1
+    });
+    gates.get_mut(at).map(|(_, gate)| gate).expect("a gate was found or made here")
+}
+
+fn techniques(protocol: &str, targets: u32) -> &'static [&'static str] {
+    match (protocol, targets) {
         ("smb", 2..) => &["T1110", "T1210", "T1021.002"],
         ("smb", _) => &["T1110", "T1021.002"],
         ("ssh", _) => &["T1110.001", "T1021.004"],
@@ -277,8 +403,7 @@ impl Shape {
             count: 0,
             since: start,
             last: start,
-            gap_mean: 0.0,
-            gap_square: 0.0,
+            pace: Pace::default(),
             targets: Tally::default(),
             sample: Sample::default(),
         }
@@ -293,32 +418,21 @@ impl Shape {
     }
 
     fn add(&mut self, bytes: (f64, f64), start: Timestamp, hourly: f64) {
-        let gap = start.since(self.last).as_secs_f64();
+        let gap = start.since(self.last);
         if self.count > 0 {
-            let gaps = f64::from(self.count);
-            let off = gap - self.gap_mean;
-            self.gap_mean += off / gaps;
-            self.gap_square += off * (gap - self.gap_mean);
+            self.pace.add(gap);
         }
         self.count = self.count.saturating_add(1);
         let weight = 1.0 / self.count.min(50) as f32;
         self.client_bytes += (bytes.0 as f32 - self.client_bytes) * weight;
         self.server_bytes += (bytes.1 as f32 - self.server_bytes) * weight;
-        let leaked = f64::from(self.level) - gap / 3600.0 * hourly;
+        let leaked = f64::from(self.level) - gap.as_secs_f64() / 3600.0 * hourly;
         self.level = leaked.max(0.0) as f32 + 1.0;
         if leaked <= 0.0 {
             self.since = start;
         }
         self.since = self.since.min(start);
         self.last = self.last.max(start);
-    }
-
-    /// Whether sessions follow each other like clockwork; needs a few to tell.
-    fn is_clockwork(&self, config: &Config) -> bool {
-        self.count >= 4
-            && self.gap_mean >= config.clockwork_gap.as_secs_f64()
-            && (self.gap_square / f64::from(self.count - 1)).sqrt()
-                <= config.clockwork * self.gap_mean
     }
 
     fn llr(&self, login: &Login, config: &Config) -> f64 {
@@ -328,7 +442,8 @@ impl Shape {
             return 0.0;
         }
         let spread = f64::from(self.targets.count().saturating_sub(1).min(8)) * config.spread_nats;
-        let max = if self.is_clockwork(config) { config.clockwork_llr } else { config.llr_max };
+        let is_clockwork = self.pace.is_clockwork(config.clockwork_gap, config.clockwork);
+        let max = if is_clockwork { config.clockwork_llr } else { config.llr_max };
         (over * login.nats + spread.min(over)).min(max)
     }
 }
@@ -337,13 +452,16 @@ impl Weigh for Client {
     fn heap_bytes(&self) -> usize {
         self.shapes.capacity() * size_of::<Shape>()
             + self.shapes.iter().map(|shape| shape.sample.heap_bytes()).sum::<usize>()
-            + self.gates.capacity() * size_of::<(u8, Gate)>()
+            + self.guesses.heap_bytes()
+            + self.told.capacity() * size_of::<Uid>()
+            + self.gates.capacity() * size_of::<(Box<str>, Gate)>()
+            + self.gates.iter().map(|(subject, _)| subject.len()).sum::<usize>()
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::testing::{Stage, tcp};
+    use super::super::testing::{Account, Stage, tcp};
     use super::*;
     use crate::event::Opening;
 
@@ -466,5 +584,92 @@ mod tests {
         }));
 
         stage.assert_silent();
+    }
+
+    #[test]
+    fn counts_every_guess_within_a_connection_and_no_connection_twice() {
+        let mut stage = stage();
+
+        for n in 0..4u32 {
+            let session = tcp(CLIENT, "10.0.0.3", 22).at(f64::from(n) * 9.0);
+            let wrong = Account::unnamed("ssh").refused();
+            stage.play((0..3).map(|guess| session.login_after(f64::from(guess), wrong)));
+            stage.play([session.conn(9.0, (1900, 2000), 14)]);
+        }
+
+        assert!((stage.weight(CLIENT) - 9.6).abs() < 0.1, "{}", stage.weight(CLIENT));
+        assert!(stage.last(CLIENT).summary.contains("refused 12 ssh logins by 10.0.0.3"));
+    }
+
+    #[test]
+    fn goes_by_results_where_they_contradict_the_shape() {
+        let mut stage = stage();
+
+        for n in 0..40u32 {
+            let session = tcp(CLIENT, "10.0.0.3", 22).at(f64::from(n));
+            stage.play([
+                session.login(Account::unnamed("ssh")),
+                session.conn(0.8, (1900, 2000), 14),
+            ]);
+        }
+
+        stage.assert_silent();
+    }
+
+    #[test]
+    fn says_more_of_a_guesser_who_gets_in() {
+        let guess = |n: u32| {
+            let names = ["root", "admin", "pi", "ubnt", "user"];
+            let account = Account::of("telnet", names[n as usize % 5]);
+            let session = tcp(CLIENT, "10.0.0.9", 23).at(f64::from(n) * 2.0);
+            session.login(if n == 9 { account } else { account.refused() })
+        };
+        let (mut without, mut with) = (stage(), stage());
+
+        without.play((0..9).map(guess));
+        with.play((0..10).map(guess));
+
+        assert!(with.weight(CLIENT) >= without.weight(CLIENT) + 1.9);
+        assert!(with.last(CLIENT).summary.ends_with("and then got in"));
+    }
+
+    #[test]
+    fn ignores_people_who_mistype_and_clients_that_offer_all_their_keys() {
+        let mut stage = stage();
+
+        for n in 0..40u32 {
+            let at = f64::from(n) * 1800.0;
+            let share = tcp(CLIENT, "10.0.0.5", 445).at(at);
+            let shell = tcp(CLIENT, "10.0.0.3", 22).at(at + 60.0);
+            let key = Account::unnamed("ssh").method("publickey");
+            stage.play((0..3).map(|k| {
+                share.login_after(f64::from(k) * 5.0, Account::of("smb", "anna").refused())
+            }));
+            stage.play([share.login_after(20.0, Account::of("smb", "anna"))]);
+            stage.play((0..5).map(|k| shell.login_after(f64::from(k) * 0.1, key.refused())));
+            stage.play([shell.login_after(1.0, key)]);
+        }
+
+        stage.assert_silent();
+    }
+
+    #[test]
+    fn does_not_convict_a_program_that_was_not_told_of_a_new_password() {
+        let mut stage = stage();
+        let app = Account::of("mysql", "shop");
+        stage.play([tcp(CLIENT, "10.0.0.6", 3306).login(app)]);
+
+        stage.play((0..500).map(|n| {
+            tcp(CLIENT, "10.0.0.6", 3306).at(86_400.0 + f64::from(n) * 0.5).login(app.refused())
+        }));
+        stage.play((0..500).map(|n| {
+            let phone = tcp("10.0.0.70", "10.0.0.7", 143);
+            phone
+                .at(86_400.0 + f64::from(n) * 40.0 + f64::from(n % 7))
+                .login(Account::of("imap", "bert").refused())
+        }));
+
+        assert!(stage.weight(CLIENT) <= 5.0, "{}", stage.weight(CLIENT));
+        assert!(stage.weight("10.0.0.70") <= 5.0, "{}", stage.weight("10.0.0.70"));
     }
 }

@@ -3,7 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    Detector, arp, bruteforce, dark, horizontal, host_awakened, host_new, icmp, slow, vertical,
+    Detector, arp, bruteforce, dark, edge, horizontal, host_awakened, host_new, icmp, shared, slow,
+    spray, vertical,
 };
 
 /// The parameters of every detector, under its id.
@@ -28,9 +29,18 @@ pub struct DetectConfig {
     /// Addresses where nobody lives, and decoys.
     #[serde(rename = "scan.dark")]
     pub dark: dark::Config,
-    /// Short, similar sessions with login services.
+    /// Many refused logins, or short, similar sessions with login services.
     #[serde(rename = "auth.bruteforce")]
     pub bruteforce: bruteforce::Config,
+    /// Refused logins with many accounts or on many servers.
+    #[serde(rename = "auth.spray")]
+    pub spray: spray::Config,
+    /// An account that is suddenly used from several hosts.
+    #[serde(rename = "auth.shared")]
+    pub shared: shared::Config,
+    /// A host administers another one for the first time.
+    #[serde(rename = "novelty.edge")]
+    pub edge: edge::Config,
     /// A device appears.
     #[serde(rename = "host.new")]
     pub host_new: host_new::Config,
@@ -49,6 +59,9 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(icmp::IcmpSweep::new(&config.icmp)),
         Box::new(dark::Dark::new(&config.dark)),
         Box::new(bruteforce::Bruteforce::new(&config.bruteforce)),
+        Box::new(spray::Spray::new(&config.spray)),
+        Box::new(shared::Shared::new(&config.shared)),
+        Box::new(edge::Edge::new(&config.edge)),
         Box::new(host_new::NewHost::new(&config.host_new)),
         Box::new(host_awakened::AwakenedHost::new(&config.host_awakened)),
     ]

@@ -54,10 +54,13 @@ impl Login {
         let Some(name) = conn.service else { return is_port };
         // Zeek joins the names of stacked protocols by commas: `gssapi,smb`.
         name.split(',').any(|part| {
-            part == self.name
-                || self.also.iter().any(|other| other == part)
-                || (is_port && self.over.iter().any(|carrier| carrier == part))
+            self.goes_by(part) || (is_port && self.over.iter().any(|carrier| carrier == part))
         })
+    }
+
+    /// Whether it is called `name`.
+    pub(crate) fn goes_by(&self, name: &str) -> bool {
+        name == self.name || self.also.iter().any(|other| other == name)
     }
 
     /// Whether only one side was captured.
@@ -99,10 +102,15 @@ impl Spoken {
 
     /// Whether [`Login::is_spoken`] may hold for any of them.
     pub(crate) fn may_be(&self, service: Service, conn: &Conn) -> bool {
+        self.may_speak(service, conn.service.unwrap_or_default())
+    }
+
+    /// Whether [`Login::is_spoken`] may hold for any of them and a connection in which `protocol` is
+    /// spoken.
+    pub(crate) fn may_speak(&self, service: Service, protocol: &str) -> bool {
         self.ports.binary_search(&service.port).is_ok()
-            || conn.service.is_some_and(|name| {
-                name.contains(',') || self.names.iter().any(|known| known == name)
-            })
+            || protocol.contains(',')
+            || self.names.iter().any(|known| known == protocol)
     }
 }
 

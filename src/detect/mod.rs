@@ -8,6 +8,8 @@ mod attempt;
 pub mod bruteforce;
 mod config;
 pub mod dark;
+pub mod edge;
+mod guesses;
 pub mod horizontal;
 pub mod host_awakened;
 pub mod host_new;
@@ -15,12 +17,16 @@ pub mod icmp;
 #[cfg(test)]
 mod innocents;
 pub mod logins;
+mod logon;
+mod pace;
 mod report;
 mod seen;
 mod services;
+pub mod shared;
 mod sight;
 pub mod sketch;
 pub mod slow;
+pub mod spray;
 #[cfg(test)]
 pub(crate) mod testing;
 pub mod vertical;

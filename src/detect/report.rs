@@ -79,6 +79,16 @@ impl Gate {
         opens
     }
 
+    /// Whether to report that it weighs less than was said, by a tenth of a step; remembers that it
+    /// was.
+    pub(crate) fn sinks(&mut self, llr: f64) -> bool {
+        let sinks = f64::from(self.llr) >= llr + REPORT_STEP / 10.0;
+        if sinks {
+            self.llr = llr as f32;
+        }
+        sinks
+    }
+
     /// The weight last reported, 0 if none was.
     pub(crate) fn reported(self) -> f64 {
         f64::from(self.llr)

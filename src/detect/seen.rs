@@ -32,6 +32,12 @@ impl Seen {
         is_new
     }
 
+    /// Whether `hash` is remembered.
+    pub(crate) fn contains(&self, hash: u64) -> bool {
+        let key = (hash >> 32) as u32;
+        self.young.binary_search(&key).is_ok() || self.old.binary_search(&key).is_ok()
+    }
+
     /// Bytes on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
         (self.young.capacity() + self.old.capacity()) * size_of::<u32>()

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::{DetectConfig, Detector, Evidence, Sight, all};
 use crate::event::{
-    Arp, Body, Conn, ConnState, Contact, Conversation, Event, Icmp, Opening, Outcome, Side, Uid,
+    Arp, Body, Conn, ConnState, Contact, Conversation, Event, Icmp, Login, Opening, Outcome,
+    Record, Side, Uid,
 };
 use crate::inventory::{Inventory, InventoryConfig};
 use crate::net::{Endpoint, MacAddr, Transport};
@@ -146,6 +147,25 @@ impl Talk {
         self.event(self.start + duration, body)
     }
 
+    /// Has a login with this result at once.
+    pub(crate) fn login(self, account: Account) -> Event {
+        self.login_after(0.0, account)
+    }
+
+    /// Has a login with this result `after` seconds.
+    pub(crate) fn login_after(self, after: f64, account: Account) -> Event {
+        let login = Login {
+            protocol: account.protocol,
+            method: account.method,
+            user: account.user.map(str::to_owned),
+            domain: account.domain.map(str::to_owned),
+            workstation: None,
+            success: Some(account.is_let_in),
+            inferred: false,
+        };
+        self.event(self.start + after, Body::Record(Box::new(Record::Login(login))))
+    }
+
     fn contact(self, outcome: Option<Outcome>, waited: f64, packets: (u32, u32)) -> Event {
         let body = Body::Contact(Contact {
             outcome,
@@ -168,6 +188,43 @@ impl Talk {
             inferred: false,
         };
         Event { ts: seconds(at), packet: 1, conversation: Some(conversation), body }
+    }
+}
+
+/// Who logs in and how it ends.
+#[derive(Clone, Copy)]
+pub(crate) struct Account {
+    protocol: &'static str,
+    method: &'static str,
+    user: Option<&'static str>,
+    domain: Option<&'static str>,
+    is_let_in: bool,
+}
+
+impl Account {
+    /// An account by its name, which is let in by its password.
+    pub(crate) const fn of(protocol: &'static str, user: &'static str) -> Self {
+        Self { user: Some(user), ..Self::unnamed(protocol) }
+    }
+
+    /// An account whose name cannot be seen.
+    pub(crate) const fn unnamed(protocol: &'static str) -> Self {
+        Self { protocol, method: "password", user: None, domain: None, is_let_in: true }
+    }
+
+    /// Is refused.
+    pub(crate) const fn refused(self) -> Self {
+        Self { is_let_in: false, ..self }
+    }
+
+    /// Belongs to a domain.
+    pub(crate) const fn domain(self, domain: &'static str) -> Self {
+        Self { domain: Some(domain), ..self }
+    }
+
+    /// Proves itself in another way.
+    pub(crate) const fn method(self, method: &'static str) -> Self {
+        Self { method, ..self }
     }
 }
 

@@ -10,7 +10,7 @@ use std::path::Path;
 use super::pcap::{Resolution, write_file};
 use super::scene::Scene;
 use super::truth::Truth;
-use super::{crowds, logins, newcomers, quirks, scans};
+use super::{accounts, crowds, logins, newcomers, quirks, scans};
 
 /// A capture with its truth.
 #[derive(Clone, Copy, Debug)]
@@ -93,6 +93,36 @@ pub const FIXTURES: &[Fixture] = &[
         name: "auth-bruteforce-near-miss",
         sees: "A build runner fetches 60 times from a Git server over SSH; sizes differ.",
         build: logins::brute_force_near_miss,
+    },
+    Fixture {
+        name: "auth-spray",
+        sees: "10.20.2.46 tries one account on 14 FTP servers; all refuse.",
+        build: accounts::spray,
+    },
+    Fixture {
+        name: "auth-spray-near-miss",
+        sees: "20 people log in from a terminal server; every third mistypes first.",
+        build: accounts::spray_near_miss,
+    },
+    Fixture {
+        name: "auth-shared",
+        sees: "An account that one host used for five days appears on five others in five minutes.",
+        build: accounts::shared,
+    },
+    Fixture {
+        name: "auth-shared-near-miss",
+        sees: "A service account that eight hosts used for five days is rolled out to four more.",
+        build: accounts::shared_near_miss,
+    },
+    Fixture {
+        name: "novelty-edge",
+        sees: "After ten quiet days 10.20.2.10 calls five neighbours on tcp/3389, and ten that refuse.",
+        build: newcomers::edge,
+    },
+    Fixture {
+        name: "novelty-edge-near-miss",
+        sees: "An administrator calls two hosts on tcp/3389 that are new to him, each day.",
+        build: newcomers::edge_near_miss,
     },
     Fixture {
         name: "host-new",

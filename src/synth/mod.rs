@@ -8,10 +8,11 @@
 //!
 //! From the bottom up: [`rng`] and [`pcap`] stand alone, [`packet`] makes frames, [`conversation`]
 //! and [`exchange`] make what two hosts say to each other, [`timeline`] puts all of it in order,
-//! [`scene`] is the little network in which the behaviours ([`office`], [`scans`], [`logins`],
+//! [`scene`] is the little network in which the behaviours ([`office`], [`scans`], [`logins`], [`accounts`],
 //! [`newcomers`], [`crowds`], [`quirks`]) play, and [`fixtures`] names the scenarios and writes them.
 //! [`mixture`] is the benchmark's busy link.
 
+pub mod accounts;
 pub mod conversation;
 pub mod crowds;
 pub mod exchange;

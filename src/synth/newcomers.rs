@@ -55,6 +55,44 @@ pub fn awakened_near_miss(scene: &mut Scene) -> Truth {
     Truth::benign("benign", "a desktop is back after 10 silent days and does what it did before")
 }
 
+/// After ten quiet days a desktop takes to administration: five of its neighbours let it in, ten
+/// other hosts refuse.
+pub fn edge(scene: &mut Scene) -> Truth {
+    let desktop = local(10);
+    quiet_days(scene, 10 * DAY + 4 * HOUR);
+    let mut after = 10 * DAY;
+    for number in 0..15u8 {
+        after += scene.rng.around(8 * MINUTE);
+        let is_open = number % 3 == 1;
+        let target = if is_open { local(12 + number / 3) } else { routed(6, 30 + number) };
+        let mut call = scene.call(after, desktop, target, if is_open { 3389 } else { 22 });
+        call.fate = if is_open { Fate::Accepted } else { Fate::Refused };
+        call.turns =
+            vec![says(Side::Client, Vec::new(), 900), says(Side::Server, Vec::new(), 9000)];
+        scene.play(call);
+    }
+    Truth::benign("novelty-edge", "after 10 quiet days a desktop calls 5 others on tcp/3389")
+        .and_malicious(desktop.addr, &["novelty.edge"])
+}
+
+/// An administrator gets to know two more hosts on each of eleven days.
+pub fn edge_near_miss(scene: &mut Scene) -> Truth {
+    let administrator = local(19);
+    quiet_days(scene, 10 * DAY + 4 * HOUR);
+    find_router(scene, MINUTE, &administrator);
+    for day in 0..11u8 {
+        for (number, hour) in [1, 3].into_iter().zip(0u8..) {
+            let after = u32::from(day) * DAY + number * HOUR;
+            let target = routed(6, 30 + 2 * day + hour);
+            let mut call = scene.call(after, administrator, target, 3389);
+            call.turns =
+                vec![says(Side::Client, Vec::new(), 900), says(Side::Server, Vec::new(), 9000)];
+            scene.play(call);
+        }
+    }
+    Truth::benign("benign", "an administrator calls 2 hosts that are new to him each day")
+}
+
 /// Eight hosts that set their clocks, and now and then fetch something.
 fn quiet_days(scene: &mut Scene, length: Duration) {
     for last in 10..18u8 {
