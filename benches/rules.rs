@@ -71,10 +71,13 @@ fn file(action: &'static str, name: &str) -> Body {
     ))
 }
 
+/// An event's name, and what makes it.
+type Case = (&'static str, fn() -> Body);
+
 fn bench(c: &mut Criterion) {
     let config = Config::default();
     let inventory = Inventory::new(&InventoryConfig::default());
-    let cases: [(&str, fn() -> Body); 5] = [
+    let cases: [Case; 5] = [
         ("no rule asks for it", contact),
         ("concerns none, by its operation", || call("samr", "SamrLookupNamesInDomain", None)),
         ("concerns none, by its file", || {

@@ -29,8 +29,7 @@ fn shared(path: &str) -> Option<PathBuf> {
 }
 
 fn set(folder: &Path) -> RuleSet {
-    RuleSet::new(&load(folder).unwrap(), &Levels::default(), &[])
-        .unwrap_or_else(|error| panic!("{error}"))
+    RuleSet::new(&load(folder).unwrap(), &Levels::default(), &[]).expect("the rules are right")
 }
 
 fn wormwatch(arguments: &[&str]) -> Output {
