@@ -2,7 +2,7 @@
 //!
 //! [`Mixture::everyday`] has the proportions of an ordinary network: by packets, 30 % transfers of
 //! heavy-tailed size, 38 % sessions, 19 % web pages, 6 % voice, 4 % DNS, 1 % scans, the rest ARP and
-//! ICMP; some 27 packets a connection, 12 an event, 550 bytes a frame. The larger benign captures of
+//! ICMP; over 5 million packets 27 a connection, 11 an event, 567 bytes a frame. The larger benign captures of
 //! the test corpus have 27 and 12 in the median; a campus with four billion flows and 275 TB
 //! (Jurkiewicz, Rzym, Borylo: "Flow length and size distributions in campus Internet traffic",
 //! 2021) has at least 45 full frames a flow, which would be easier.
