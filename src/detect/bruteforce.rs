@@ -5,8 +5,9 @@
 //! SSH Attacks", 2008) describe the guessers; the innocents are people who mistype and programs that
 //! were not told of a new password, so one account is forgiven more than several.
 //!
-//! Connections of which no result was told are judged by their shape. A failed login has a shape: the handshake, the refusal, the end. Guessing repeats it, whatever
-//! the tool, and even where everything is encrypted; that is how flow-based detectors see it
+//! Connections of which no result was told, or only one concluded from sizes, are judged by their
+//! shape. A failed login has a shape: the handshake, the refusal, the end. Guessing repeats it,
+//! whatever the tool, and even where everything is encrypted; that is how flow-based detectors see it
 //! (Hofstede, Jonker, Sperotto, Pras: "Flow-Based Web Application Brute-Force Attack and Compromise
 //! Detection", 2017, and their SSHCure before it). A session that gets in is longer and looks like
 //! its work. The same shape repeated on *several* hosts is what an exploit looks like that is tried
@@ -206,7 +207,10 @@ impl Detector for Bruteforce {
             let has_shape = logon.talk.transport == Transport::Tcp
                 && self.spoken.may_speak(logon.talk.service(), logon.protocol());
             out.extend(self.clients.update(logon.client(), is_own, Client::default, |client| {
-                if has_shape {
+                // What was only concluded is no better than the shape, and the shape of a few
+                // sessions at once says more than as many refusals. Subject and gate are one, so
+                // the greater weight counts and never both.
+                if has_shape && !logon.is_inferred() {
                     client.was_told(logon.talk.uid);
                 }
                 client.guesses.note(&logon, config);

@@ -63,6 +63,11 @@ impl<'a> Logon<'a> {
         self.login.protocol
     }
 
+    /// Whether its result was concluded from sizes and order, because the exchange is encrypted.
+    pub(crate) const fn is_inferred(&self) -> bool {
+        self.login.inferred
+    }
+
     /// Whether a key was offered. A client offers all that it has until one fits, and nobody guesses
     /// keys.
     pub(crate) fn is_key(&self) -> bool {

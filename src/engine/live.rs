@@ -90,6 +90,7 @@ impl Budgets {
             ("connections", config.flow.budget.0),
             ("fragments", config.decode.budget.0),
             ("hosts", config.inventory.budget.0),
+            ("rules", config.rules.budget.0),
         ]))
     }
 }
@@ -229,6 +230,12 @@ impl Publisher {
                 inventory.len() as u64,
                 bytes(inventory.state_bytes()),
                 inventory.evicted(),
+            ),
+            table(
+                "rules",
+                analysis.rules().len() as u64,
+                bytes(analysis.rules().state_bytes()),
+                analysis.rules().evicted(),
             ),
             table(
                 "scores",

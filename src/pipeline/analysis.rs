@@ -162,6 +162,11 @@ impl Analysis {
         &self.inventory
     }
 
+    /// The rules and what they remember.
+    pub const fn rules(&self) -> &Rules {
+        &self.rules
+    }
+
     /// The scores.
     pub const fn scores(&self) -> &ScoreBoard {
         &self.scores

@@ -129,3 +129,48 @@ impl RuleConfig {
         self.loaded = Loaded(Some(set));
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::config::Config;
+
+    const RULE: &str = "title: a\nid: a\nlogsource: {product: zeek, service: dns}\n\
+                        detection: {s: {query: x}, condition: s}\nlevel: low\n";
+
+    fn load_with(rule: &str) -> Result<Config, String> {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("rules")).unwrap();
+        fs::write(folder.path().join("rules/a.yml"), rule).unwrap();
+        let file = folder.path().join("wormwatch.toml");
+        fs::write(&file, "[rules]\nshipped = false\ndirectory = \"rules\"\n").unwrap();
+        Config::load(&file).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn a_configuration_brings_its_rules() {
+        let config = load_with(RULE).unwrap();
+
+        assert_eq!(config.rules.set().rules().len(), 1);
+    }
+
+    #[test]
+    fn a_wrong_rule_is_a_wrong_configuration() {
+        let error = load_with(&RULE.replace("query", "qurey")).unwrap_err();
+
+        assert!(error.contains("a.yml:4: no field of dns is called `qurey`"), "{error}");
+        assert!(error.contains("did you mean `query`?"), "{error}");
+    }
+
+    #[test]
+    fn without_a_file_there_are_the_shipped_rules_or_none() {
+        let shipped = RuleConfig::default();
+        let none = RuleConfig { shipped: false, ..RuleConfig::default() };
+
+        assert!(shipped.set().rules().len() > 40);
+        assert!(none.set().rules().is_empty());
+        assert!(Arc::ptr_eq(&shipped.set(), &RuleConfig::default().set()));
+    }
+}

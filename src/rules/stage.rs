@@ -71,6 +71,21 @@ impl Rules {
         &self.set
     }
 
+    /// Windows and reports remembered.
+    pub fn len(&self) -> usize {
+        self.watch.len() + self.told.len()
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Windows and reports that had to go for want of space.
+    pub fn evicted(&self) -> u64 {
+        self.watch.evicted() + self.told.evicted()
+    }
+
     /// Bytes of state held.
     pub fn state_bytes(&self) -> usize {
         self.watch.bytes() + self.told.bytes()
@@ -81,7 +96,8 @@ impl Rules {
         let kind = event.kind();
         let Some(route) = self.set.route(kind) else { return };
         let ends = event.conversation.map(|talk| [talk.client.addr, talk.server.addr]);
-        if ends.is_some_and(|[client, _]| inventory.may_scan(client)) {
+        // Who talks to itself moves nowhere.
+        if ends.is_some_and(|[client, server]| client == server || inventory.may_scan(client)) {
             return;
         }
         let is_own = |addr| inventory.is_internal(addr);

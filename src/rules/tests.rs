@@ -125,6 +125,13 @@ fn a_near_miss_is_nothing() {
 }
 
 #[test]
+fn who_talks_to_itself_is_left_alone() {
+    let mut rules = rules(ROOT);
+
+    assert!(run(&mut rules, &[login(5, "10.0.0.1", "10.0.0.1", "root", true)]).is_empty());
+}
+
+#[test]
 fn says_it_again_only_when_it_is_news() {
     let mut rules = rules(ROOT);
     let to = |secs, n: u32| login(secs, "10.0.0.1", &format!("10.0.1.{n}"), "root", true);

@@ -66,6 +66,21 @@ impl Watch {
         self.windows.bytes()
     }
 
+    /// Windows remembered.
+    pub fn len(&self) -> usize {
+        self.windows.len()
+    }
+
+    /// Whether nothing is remembered.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Windows that had to go for want of space.
+    pub fn evicted(&self) -> u64 {
+        self.windows.evicted()
+    }
+
     /// Compares an event with the rules of `set` that ask for its kind. What only counts for
     /// correlations is left out of `found`.
     pub fn on_event(&mut self, set: &RuleSet, seen: Seen<'_>, found: &mut Vec<Match>) {

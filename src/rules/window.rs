@@ -66,6 +66,14 @@ impl Windows {
         self.table.bytes()
     }
 
+    pub(super) fn len(&self) -> usize {
+        self.table.len()
+    }
+
+    pub(super) fn evicted(&self) -> u64 {
+        self.table.evicted()
+    }
+
     /// Takes a match of `parts` of the correlation that `rule` is; each pattern that now holds
     /// goes to `held`.
     pub(super) fn on_match(
