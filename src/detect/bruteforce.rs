@@ -59,13 +59,17 @@ pub struct Config {
     pub clockwork_llr: f64,
     /// Sessions of which only one side was captured count for one of this many.
     pub blind_doubt: f64,
-    /// Refused logins in a row that are forgiven on one server.
+    /// Refused logins in a row that are forgiven on one server, where no names are seen.
     #[serde(deserialize_with = "units::amount")]
     pub guesses_forgiven: f64,
     /// Refused logins in a row that are forgiven where all were for one account, by its name: a
     /// program that holds an old password tries that one, again and again.
     #[serde(deserialize_with = "units::amount")]
     pub retries_forgiven: f64,
+    /// Refused logins in a row that are forgiven where several accounts were tried, by their names:
+    /// a few tries for each are what `auth.spray` weighs.
+    #[serde(deserialize_with = "units::amount")]
+    pub names_forgiven: f64,
     /// Refused logins an hour that are everyday life, and leak away.
     #[serde(deserialize_with = "units::amount")]
     pub guesses_hourly: f64,
@@ -75,6 +79,10 @@ pub struct Config {
     /// What a refused key counts for: clients offer all that they have until one fits.
     #[serde(deserialize_with = "units::share")]
     pub key_weight: f64,
+    /// What a refused password counts for, of an account whose name cannot be seen, if it follows the
+    /// one before within half a second and on another connection: no person types so fast.
+    #[serde(deserialize_with = "units::amount")]
+    pub hurry_weight: f64,
     /// Refused logins beyond what is forgiven after which a success still is a person's who
     /// remembered.
     #[serde(deserialize_with = "units::amount")]
@@ -117,9 +125,11 @@ impl Default for Config {
             blind_doubt: 2.0,
             guesses_forgiven: 4.0,
             retries_forgiven: 8.0,
+            names_forgiven: 12.0,
             guesses_hourly: 6.0,
             guess_nats: 1.2,
             key_weight: 0.1,
+            hurry_weight: 2.5,
             forgotten: 2.0,
             got_in_nats: 2.0,
             stale_gap: Duration::from_secs(30),
@@ -606,6 +616,36 @@ mod tests {
     }
 
     #[test]
+    fn convicts_six_parallel_guesses_of_which_one_was_right() {
+        let mut stage = stage();
+        let login = Account::unnamed("ssh");
+
+        stage.play([tcp(CLIENT, "10.0.0.3", 22).login(login)]);
+        stage.play((1..6).map(|n| {
+            tcp(CLIENT, "10.0.0.3", 22).at(2.0 + f64::from(n) * 0.01).login(login.refused())
+        }));
+
+        assert!(stage.weight(CLIENT) >= 8.2, "{}", stage.weight(CLIENT));
+    }
+
+    #[test]
+    fn ignores_an_account_that_does_not_exist_and_somebody_who_tries_two() {
+        let mut stage = stage();
+        let gone = Account::of("krb", "gone").method("kerberos-account").refused();
+        let names = ["root", "toor"];
+
+        stage.play((0..40).map(|n| tcp(CLIENT, "10.0.0.4", 88).at(f64::from(n) * 0.1).login(gone)));
+        stage.play((0..9).map(|n| {
+            let account = Account::of("mysql", names[n / 5]).refused();
+            tcp(CLIENT, "10.0.0.6", 3306).at(n as f64 * 3.0).login(account)
+        }));
+        let right = Account::of("mysql", "root");
+        stage.play([tcp(CLIENT, "10.0.0.6", 3306).at(40.0).login(right)]);
+
+        stage.assert_silent();
+    }
+
+    #[test]
     fn goes_by_results_where_they_contradict_the_shape() {
         let mut stage = stage();
 
@@ -626,12 +666,12 @@ mod tests {
             let names = ["root", "admin", "pi", "ubnt", "user"];
             let account = Account::of("telnet", names[n as usize % 5]);
             let session = tcp(CLIENT, "10.0.0.9", 23).at(f64::from(n) * 2.0);
-            session.login(if n == 9 { account } else { account.refused() })
+            session.login(if n == 16 { account } else { account.refused() })
         };
         let (mut without, mut with) = (stage(), stage());
 
-        without.play((0..9).map(guess));
-        with.play((0..10).map(guess));
+        without.play((0..16).map(guess));
+        with.play((0..17).map(guess));
 
         assert!(with.weight(CLIENT) >= without.weight(CLIENT) + 1.9);
         assert!(with.last(CLIENT).summary.ends_with("and then got in"));

@@ -8,8 +8,14 @@ use super::logon::{Logon, text_hash};
 use super::pace::Pace;
 use super::report::{Sample, spoken};
 use super::seen::Seen;
+use crate::event::Uid;
 use crate::inventory::{Tally, mix, stable_hash};
 use crate::time::Timestamp;
+
+/// Faster than this nobody types two passwords, each into a window of its own.
+const HURRY: Duration = Duration::from_millis(500);
+/// A success belongs to the refusals around it within this time: tools try in parallel.
+const TOGETHER: Duration = Duration::from_secs(10);
 
 /// Servers and accounts that a client is remembered to have got in at, at least.
 const WELCOME_MAX: usize = 64;
@@ -25,6 +31,8 @@ struct Tried {
     count: u32,
     since: Timestamp,
     last: Timestamp,
+    last_uid: Uid,
+    last_in: Option<Timestamp>,
     pace: Pace,
     /// Names that were tried, where they are in clear.
     names: Tally,
@@ -41,6 +49,8 @@ struct Tried {
 pub(crate) struct Guesses {
     tried: Vec<Tried>,
     welcome: Seen,
+    /// Where it got in last without having been refused.
+    last_in: Option<(&'static str, IpAddr, Timestamp)>,
 }
 
 /// How much it weighs, and what to say of it.
@@ -65,14 +75,20 @@ impl Guesses {
             if let Some(customer) = customer {
                 self.welcome.insert(customer, WELCOME_MAX);
             }
-            if let Some(tried) = found.and_then(|at| self.tried.get_mut(at)) {
-                tried.succeed(logon, config);
+            match found.and_then(|at| self.tried.get_mut(at)) {
+                Some(tried) => tried.succeed(logon, config),
+                None => self.last_in = Some((protocol, server, logon.ts)),
             }
+            return;
+        }
+        if !logon.is_proof() {
             return;
         }
         let at = found.unwrap_or_else(|| {
             self.make_room(config.servers_max);
-            self.tried.push(Tried::new(protocol, server, logon.ts));
+            let last_in = self.last_in.filter(|at| (at.0, at.1) == (protocol, server));
+            let last_in = last_in.map(|(_, _, at)| at);
+            self.tried.push(Tried { last_in, ..Tried::new(protocol, server, logon.ts) });
             self.tried.len() - 1
         });
         let is_customer = customer.is_some_and(|customer| self.welcome.contains(customer));
@@ -125,6 +141,8 @@ impl Tried {
             count: 0,
             since: ts,
             last: ts,
+            last_uid: Uid(0),
+            last_in: None,
             pace: Pace::default(),
             names: Tally::default(),
             has_names: true,
@@ -143,7 +161,14 @@ impl Tried {
         if leaked <= 0.0 {
             self.since = logon.ts;
         }
-        self.level = leaked.max(0.0) + if logon.is_key() { config.key_weight } else { 1.0 };
+        let is_hurry = self.count > 0 && gap < HURRY && self.last_uid != logon.talk.uid;
+        let weight = match logon.name() {
+            _ if logon.is_key() => config.key_weight,
+            None if is_hurry => config.hurry_weight,
+            _ => 1.0,
+        };
+        self.level = leaked.max(0.0) + weight;
+        self.last_uid = logon.talk.uid;
         self.count = self.count.saturating_add(1);
         self.last = self.last.max(logon.ts);
         match logon.name() {
@@ -153,10 +178,13 @@ impl Tried {
             None => self.has_names = false,
         }
         self.sample.add(self.server, Some(*logon.talk));
+        let is_together = self.last_in.is_some_and(|at| logon.ts.since(at) <= TOGETHER);
+        self.got_in |= is_together && self.over(config) > config.forgotten;
     }
 
     /// Whoever remembers the password at last is forgiven; whoever finds it after many is not.
     fn succeed(&mut self, logon: &Logon<'_>, config: &Config) {
+        self.last_in = Some(logon.ts);
         if self.over(config) > config.forgotten {
             self.got_in = true;
             self.sample.add(self.server, Some(*logon.talk));
@@ -173,8 +201,11 @@ impl Tried {
 
     /// Refusals beyond what is forgiven.
     fn over(&self, config: &Config) -> f64 {
-        let forgiven =
-            if self.is_one_account() { config.retries_forgiven } else { config.guesses_forgiven };
+        let forgiven = match self.names.count() {
+            _ if !self.has_names => config.guesses_forgiven,
+            0 | 1 => config.retries_forgiven,
+            _ => config.names_forgiven,
+        };
         (self.level - forgiven).max(0.0)
     }
 

@@ -74,6 +74,12 @@ impl<'a> Logon<'a> {
         self.login.method == "publickey"
     }
 
+    /// Whether a proof was looked at: an account that is unknown or locked is refused without, so to
+    /// ask for it again is no other guess.
+    pub(crate) fn is_proof(&self) -> bool {
+        self.login.method != "kerberos-account"
+    }
+
     /// A hash of the account's bare name: `CORP\Anna`, `anna@corp.example` and `anna` are one.
     pub(crate) fn name(&self) -> Option<u64> {
         Some(text_hash(&self.bare_name()?))

@@ -8,7 +8,8 @@ use serde::Serialize;
 pub struct Login {
     /// The protocol that it happened in, by its `service` name.
     pub protocol: &'static str,
-    /// How: `password`, `ntlm`, `kerberos`, `publickey`, ...
+    /// How: `password`, `ntlm`, `kerberos`, `publickey`, ...; `kerberos-account` where it was refused
+    /// for what the account is, whatever the proof.
     pub method: &'static str,
     /// The account, where it is visible.
     #[serde(skip_serializing_if = "Option::is_none")]

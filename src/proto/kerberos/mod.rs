@@ -33,6 +33,11 @@ pub(super) struct Dissect {
     pending: Recent<bool, Request, 2>,
 }
 
+/// The method of a login whose proof was looked at.
+const PROOF: &str = "kerberos";
+/// The method of one that was refused for the account's sake: unknown, locked, expired.
+const NO_PROOF: &str = "kerberos-account";
+
 impl Dissect {
     /// For `Protocol::Krb` (datagrams) or `Protocol::KrbTcp`.
     pub(super) fn new(protocol: Protocol) -> Self {
@@ -64,7 +69,7 @@ impl Dissect {
     fn on_reply(&self, request: Option<Request>, reply: Reply, out: &mut Findings) {
         let is_tgs = reply.is_tgs;
         if !is_tgs {
-            self.login(reply.client.clone(), reply.realm.clone(), true, out);
+            self.login(reply.client.clone(), reply.realm.clone(), (PROOF, true), out);
         }
         let mut record = request.map(asked).unwrap_or_default();
         record.request_type = Some(if is_tgs { "TGS" } else { "AS" });
@@ -89,7 +94,9 @@ impl Dissect {
                 Some(request) => (request.client.clone(), request.realm.clone()),
                 None => (failure.client.clone(), failure.realm.clone()),
             };
-            self.login(user, realm, false, out);
+            // The others are said whatever the proof is, and before it is looked at.
+            let method = if matches!(failure.code, 24 | 31) { PROOF } else { NO_PROOF };
+            self.login(user, realm, (method, false), out);
         }
         let mut record = request.map(asked).unwrap_or_default();
         if record.client.is_none() {
@@ -108,7 +115,7 @@ impl Dissect {
         &self,
         user: Option<String>,
         domain: Option<String>,
-        success: bool,
+        (method, success): (&'static str, bool),
         out: &mut Findings,
     ) {
         if user.is_none() {
@@ -116,7 +123,7 @@ impl Dissect {
         }
         out.say(Login {
             protocol: self.protocol.as_str(),
-            method: "kerberos",
+            method,
             user,
             domain,
             workstation: None,
