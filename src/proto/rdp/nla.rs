@@ -1,22 +1,20 @@
 //! Whether a network level authentication ([MS-CSSP]) went well, told from the sizes and turns of
 //! the TLS records that carry it.
 //!
-//! Inside TLS the client opens, the server challenges, the client proves itself. If it is let in
-//! the server answers that, the client sends its credentials and the desktop begins: many turns
-//! and kilobytes. If not, the connection ends there.
+//! Inside TLS the client opens, the server challenges, the client proves itself. A server that is
+//! convinced answers with a proof of its own about its key, and the client sends its credentials;
+//! one that is not answers with an error of a few bytes, or not at all.
 
 use crate::proto::Role;
 use crate::proto::bytes::{be16, byte, part};
 
 /// The content type of application data (RFC 8446 section 5.1).
 const APPLICATION_DATA: u8 = 23;
-/// Turns of the client after which it has been let in: opening, proof, credentials, and the
-/// desktop's first requests. TLS 1.3 hides a turn more in the same content type.
-const TURNS_IN: u32 = 5;
-/// What a server sends before a desktop appears is less than this.
-const BYTES_IN: u64 = 3000;
-/// Turns of each side without which nothing was proven.
-const TURNS_TRIED: u32 = 2;
+/// Bytes of a record that are too many for an error, whatever the cipher adds: an error has 15, the
+/// shortest proof 59, and ciphers add 17 to 65.
+const PROOF: u64 = 100;
+/// Bytes that may be either; then the client's going on decides.
+const PROOF_OR_ERROR: u64 = 72;
 
 /// Records of both sides, counted.
 #[derive(Debug, Default)]
@@ -24,6 +22,10 @@ pub(super) struct Watch {
     client: Side,
     server: Side,
     last: Option<Role>,
+    /// Whether the client still has to end a handshake in application data, if it is of that kind.
+    is_hidden: Option<bool>,
+    /// Bytes of the server's answer to the client's proof.
+    answer: u64,
 }
 
 #[derive(Debug, Default)]
@@ -35,14 +37,13 @@ struct Side {
     left: usize,
     is_data: bool,
     turns: u32,
-    bytes: u64,
     is_lost: bool,
 }
 
 impl Watch {
     /// Takes the next bytes of TLS.
     pub(super) fn on_data(&mut self, sender: Role, data: &[u8]) {
-        let Self { client, server, last } = self;
+        let Self { client, server, last, is_hidden, answer } = self;
         let side = match sender {
             Role::Client => client,
             Role::Server => server,
@@ -53,7 +54,9 @@ impl Watch {
                 let passed = part(data, 0, side.left).len();
                 data = data.get(passed..).unwrap_or_default();
                 side.left -= passed;
-                side.bytes += if side.is_data { passed as u64 } else { 0 };
+                if side.is_data && sender == Role::Server && side.turns == 2 {
+                    *answer += passed as u64;
+                }
                 continue;
             }
             let Some((first, rest)) = data.split_first() else { return };
@@ -62,9 +65,21 @@ impl Watch {
                 *place = *first;
                 side.count += 1;
             }
-            if side.count == side.held.len() && side.begin() && *last != Some(sender) {
-                *last = Some(sender);
-                side.turns += 1;
+            if side.count < side.held.len() || !side.begin() {
+                continue;
+            }
+            match (sender, *last) {
+                // What a server says first is the rest of TLS 1.3's handshake, which the client
+                // ends with a record of its own, and which tickets may follow.
+                (Role::Server, None) => {
+                    is_hidden.get_or_insert(true);
+                }
+                (Role::Client, None) if *is_hidden == Some(true) => *is_hidden = Some(false),
+                (_, Some(before)) if before == sender => {}
+                _ => {
+                    *last = Some(sender);
+                    side.turns += 1;
+                }
             }
         }
     }
@@ -82,18 +97,19 @@ impl Watch {
     }
 
     /// Whether the client is in, as soon as that is sure.
-    pub(super) fn is_in(&self) -> bool {
-        self.client.turns >= TURNS_IN && self.server.bytes >= BYTES_IN
+    pub(super) const fn is_in(&self) -> bool {
+        self.answer >= PROOF || (self.answer >= PROOF_OR_ERROR && self.client.turns > 2)
     }
 
     /// What the end of the connection means: `None` if nobody tried, or if too little was seen.
-    pub(super) fn result(&self) -> Option<bool> {
-        if self.is_in() {
-            return Some(true);
-        }
-        let tried = self.client.turns >= TURNS_TRIED && self.server.turns >= TURNS_TRIED - 1;
+    pub(super) const fn result(&self) -> Option<bool> {
+        let has_tried = self.client.turns >= 2 && self.server.turns >= 1;
         let is_whole = !self.client.is_lost && !self.server.is_lost;
-        (tried && is_whole && self.client.turns < TURNS_IN).then_some(false)
+        match self.answer {
+            _ if self.is_in() => Some(true),
+            0..PROOF_OR_ERROR if has_tried && is_whole => Some(false),
+            _ => None,
+        }
     }
 }
 
@@ -134,38 +150,40 @@ mod tests {
 
     use Role::{Client, Server};
 
-    #[test]
-    fn a_desktop_means_that_it_went_well() {
-        let records = [
-            (Client, 100),
-            (Server, 300),
-            (Client, 700),
-            (Server, 150),
-            (Client, 200),
-            (Client, 450),
-            (Server, 400),
-            (Client, 60),
-            (Server, 9000),
-            (Client, 60),
-            (Server, 9000),
-        ];
+    const PROVING: [(Role, usize); 3] = [(Client, 85), (Server, 341), (Client, 933)];
 
-        assert!(watch(&records).is_in());
-        assert_eq!(watch(&records).result(), Some(true));
+    fn after(answers: &[(Role, usize)]) -> Watch {
+        watch(&[&PROVING[..], answers].concat())
     }
 
     #[test]
-    fn an_end_after_the_proof_means_that_it_did_not() {
-        let records = [(Client, 100), (Server, 300), (Client, 700), (Server, 60)];
-
-        assert_eq!(watch(&records).result(), Some(false));
-        assert_eq!(watch(&records[..3]).result(), Some(false));
+    fn an_answer_that_is_a_proof_means_that_it_went_well() {
+        assert!(after(&[(Server, 341)]).is_in());
+        assert_eq!(after(&[(Server, 341)]).result(), Some(true));
+        assert_eq!(after(&[(Server, 80), (Client, 200)]).result(), Some(true));
     }
 
     #[test]
-    fn a_handshake_alone_means_nothing() {
+    fn an_error_or_an_end_means_that_it_did_not() {
+        assert_eq!(after(&[(Server, 40)]).result(), Some(false));
+        assert_eq!(after(&[]).result(), Some(false));
+    }
+
+    #[test]
+    fn what_may_be_either_means_nothing() {
+        assert_eq!(after(&[(Server, 80)]).result(), None);
         assert_eq!(watch(&[]).result(), None);
-        assert_eq!(watch(&[(Client, 100), (Server, 300)]).result(), None);
+        assert_eq!(watch(&PROVING[..2]).result(), None);
+    }
+
+    #[test]
+    fn a_handshake_of_tls_1_3_counts_for_nothing() {
+        let handshake = [(Server, 1200), (Client, 74), (Server, 500)];
+        let records = |answer| [&handshake[..], &PROVING, &[(Server, answer)]].concat();
+
+        assert_eq!(watch(&records(76)[..6]).result(), Some(false));
+        assert_eq!(watch(&records(32)).result(), Some(false));
+        assert_eq!(watch(&records(341)).result(), Some(true));
     }
 
     proptest! {
