@@ -195,18 +195,24 @@ fn sigmahqs_rules_match_what_they_describe() {
     let config = folder.path().join("wormwatch.toml");
     let text = format!("[rules]\nshipped = false\ndirectory = {:?}\n", rules.to_str().unwrap());
     std::fs::write(&config, text).unwrap();
+    let lateral = "lateral-dcerpc-wmi-psexec/OTRF.Security-Datasets";
     let shown = [
         (
-            "lateral-dcerpc-wmi-psexec/OTRF.Security-Datasets__empire_psexec_dcerpc_tcp_svcctl_WORKSTATION5_2020-09-20121608.cap",
+            format!("{lateral}__empire_psexec_dcerpc_tcp_svcctl_WORKSTATION5_2020-09-20121608.cap"),
             "MITRE BZAR Indicators for Execution",
         ),
         (
-            "lateral-dcerpc-wmi-psexec/OTRF.Security-Datasets__schtask_create_2020-12-1907003032.pcapng",
+            format!("{lateral}__schtask_create_2020-12-1907003032.pcapng"),
             "MITRE BZAR Indicators for Execution",
         ),
         (
-            "lateral-winrm/OTRF.Security-Datasets__purplesharp_ad_playbook_I_2020-10-22042947.cap",
+            "lateral-winrm/OTRF.Security-Datasets__purplesharp_ad_playbook_I_2020-10-22042947.cap"
+                .to_owned(),
             "Kerberos Network Traffic RC4 Ticket Encryption",
+        ),
+        (
+            "exploit/corelight.CVE-2021-1675__PrintNightmare.pcap".to_owned(),
+            "SMB Spoolss Name Piped Usage",
         ),
     ];
 

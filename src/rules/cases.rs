@@ -213,9 +213,10 @@ impl Case {
             let seen = Seen {
                 kind: event.kind,
                 at: event.at,
-                fields: &fields,
+                fields: &mut fields,
                 conversation: None,
                 is_own: &is_own,
+                roles: &|_| Vec::new(),
             };
             watch.on_event(set, seen, &mut found);
         }

@@ -123,8 +123,8 @@ impl Fields {
         })
     }
 
-    /// Gives each of the field's values to `take`: texts in lower case, numbers and flags as they
-    /// are written.
+    /// Gives each of the field's values to `take`: texts in lower case, and again as numbers where
+    /// they are some, numbers and flags as they are written.
     pub(super) fn for_each(&self, name: &str, take: &mut dyn FnMut(&str)) {
         match self.find(name) {
             None => {}
@@ -145,6 +145,11 @@ impl Fields {
                     take(&text.to_lowercase());
                 } else {
                     take(text);
+                }
+                let may_be_number =
+                    text.starts_with(|c: char| c.is_ascii_digit() || "+-.".contains(c));
+                if let (true, Ok(number)) = (may_be_number, text.parse::<f64>()) {
+                    take(&number.to_string());
                 }
             }
             Value::Int(number) => take(&number.to_string()),

@@ -22,8 +22,8 @@ pub(super) struct Route {
     always: Vec<usize>,
     /// For each field, the rules that want it to be one of some words, in lower case.
     by_word: BTreeMap<String, Words>,
-    /// Whether any of them asks what the two hosts are for.
-    wants_roles: bool,
+    /// Rules that ask what the two hosts are for, sorted.
+    about_roles: Vec<usize>,
 }
 
 /// The rules under each word. The words are the rules', so a fixed hash will do.
@@ -35,9 +35,10 @@ type Need = BTreeMap<String, BTreeSet<String>>;
 impl Route {
     /// Adds a rule, by its place in the set.
     pub(super) fn add(&mut self, place: usize, rule: &CompiledRule) {
-        self.wants_roles |= super::compile::sorted(&rule.detections)
-            .into_iter()
-            .any(|(_, part)| asks_for_roles(part));
+        let parts = super::compile::sorted(&rule.detections);
+        if parts.into_iter().any(|(_, part)| asks_for_roles(part)) {
+            self.about_roles.push(place);
+        }
         let Some(need) = need_of_rule(rule) else {
             self.always.push(place);
             return;
@@ -50,9 +51,9 @@ impl Route {
         }
     }
 
-    /// Whether any rule asks what the two hosts are for.
-    pub(super) const fn wants_roles(&self) -> bool {
-        self.wants_roles
+    /// Whether any of these rules asks what the two hosts are for.
+    pub(super) fn want_roles(&self, rules: &[usize]) -> bool {
+        rules.iter().any(|rule| self.about_roles.binary_search(rule).is_ok())
     }
 
     /// The rules that may match, in the order of their places.
@@ -71,12 +72,13 @@ impl Route {
     }
 }
 
+fn is_about_roles(item: &CompiledDetectionItem) -> bool {
+    matches!(item.field.as_deref(), Some("orig_roles" | "resp_roles"))
+}
+
 fn asks_for_roles(detection: &CompiledDetection) -> bool {
-    let is_role = |item: &CompiledDetectionItem| {
-        matches!(item.field.as_deref(), Some("orig_roles" | "resp_roles"))
-    };
     match detection {
-        CompiledDetection::AllOf(items) => items.iter().any(is_role),
+        CompiledDetection::AllOf(items) => items.iter().any(is_about_roles),
         CompiledDetection::AnyOf(parts) => parts.iter().any(asks_for_roles),
         CompiledDetection::Keywords(_) => false,
     }
@@ -111,6 +113,10 @@ fn need_of_detection(detection: &CompiledDetection) -> Option<Need> {
 }
 
 fn need_of_item(item: &CompiledDetectionItem) -> Option<Need> {
+    // Roles are looked up once it is known that a rule asks for them.
+    if is_about_roles(item) {
+        return None;
+    }
     let mut words = BTreeSet::new();
     words_of(&item.matcher, &mut words)?;
     Some(Need::from([(item.field.clone()?, words)]))
@@ -121,6 +127,10 @@ fn words_of(matcher: &CompiledMatcher, words: &mut BTreeSet<String>) -> Option<(
     match matcher {
         CompiledMatcher::Exact { value, .. } => {
             words.insert(value.to_lowercase());
+        }
+        // Whole numbers, as `Fields` writes them.
+        CompiledMatcher::NumericEq(number) if number.fract() == 0.0 && number.abs() < 1e15 => {
+            words.insert(format!("{number:.0}"));
         }
         // A group in which all have to match is content with fewer, never with others.
         CompiledMatcher::AnyOf(children)
@@ -207,6 +217,24 @@ mod tests {
         let filtered = "s: {a: x}, f: {b: y}, condition: s and not f";
         assert!(is_candidate(filtered, &[("a", &["x"]), ("b", &["z"])]));
         assert!(!is_candidate(filtered, &[("b", &["z"])]));
+    }
+
+    #[test]
+    fn a_number_is_one_however_it_is_written() {
+        let detection = "s: {port: [137, 5355], rcode|lt: 1}, condition: s";
+
+        for port in ["5355", "5355.0", "+137", "0137"] {
+            assert!(is_candidate(detection, &[("port", &[port])]), "{port}");
+        }
+        assert!(!is_candidate(detection, &[("port", &["53"])]));
+    }
+
+    #[test]
+    fn roles_are_not_there_yet() {
+        let detection = "s: {a: x, resp_roles: monitor}, condition: s";
+
+        assert!(is_candidate(detection, &[("a", &["x"])]));
+        assert!(is_candidate("s: {resp_roles: monitor}, condition: s", &[]));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rsigma_eval::compiler::eval_condition;
 use rsigma_eval::{CompiledRule, evaluate_rule};
 use rsigma_parser::{ConditionExpr, ConditionOperator};
 use serde::Serialize;
@@ -137,6 +138,13 @@ impl Detection {
     /// The compiled rule.
     pub(super) const fn compiled(&self) -> &CompiledRule {
         &self.0
+    }
+
+    /// Whether it matches.
+    pub(super) fn holds(&self, fields: &Fields) -> bool {
+        let mut names = Vec::new();
+        let holds = |condition| eval_condition(condition, &self.0.detections, fields, &mut names);
+        self.0.conditions.iter().any(holds)
     }
 
     /// Whether it matches; and then the fields it asked for, with their values, sorted.

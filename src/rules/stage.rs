@@ -94,21 +94,22 @@ impl Rules {
     /// Compares an event with the rules that ask for its kind.
     pub fn on_event(&mut self, event: &Event, inventory: &Inventory, out: &mut Vec<Evidence>) {
         let kind = event.kind();
-        let Some(route) = self.set.route(kind) else { return };
-        let ends = event.conversation.map(|talk| [talk.client.addr, talk.server.addr]);
-        // Who talks to itself moves nowhere.
-        if ends.is_some_and(|[client, server]| client == server || inventory.may_scan(client)) {
+        if !self.set.asks_for(kind) {
             return;
         }
-        let is_own = |addr| inventory.is_internal(addr);
-        self.fields.fill(event, &is_own);
-        if let (true, Some([client, server])) = (route.wants_roles(), ends) {
-            self.fields.put("orig_roles", inventory.roles(client));
-            self.fields.put("resp_roles", inventory.roles(server));
+        // Who talks to itself moves nowhere.
+        if event.conversation.is_some_and(|talk| {
+            let client = talk.client.addr;
+            client == talk.server.addr || inventory.may_scan(client)
+        }) {
+            return;
         }
+        let (is_own, roles) = (|addr| inventory.is_internal(addr), |addr| inventory.roles(addr));
         let Self { set, fields, watch, told, found } = self;
+        fields.fill(event, &is_own);
         let (at, conversation) = (event.ts, event.conversation);
-        watch.on_event(set, Seen { kind, at, fields, conversation, is_own: &is_own }, found);
+        let seen = Seen { kind, at, fields, conversation, is_own: &is_own, roles: &roles };
+        watch.on_event(set, seen, found);
         for found in found.drain(..) {
             let Some(rule) = set.rules().get(found.rule) else { continue };
             let key = (found.host, rule.fingerprint);

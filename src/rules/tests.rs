@@ -416,8 +416,8 @@ fn a_rule_may_ask_what_a_host_is_for() {
     );
     let set = set(&text);
 
-    assert!(set.route("login").unwrap().wants_roles());
-    assert!(!super::tests::set(ROOT).route("login").unwrap().wants_roles());
+    assert!(set.route("login").unwrap().want_roles(&[0]));
+    assert!(!super::tests::set(ROOT).route("login").unwrap().want_roles(&[0]));
 }
 
 #[test]
@@ -435,4 +435,17 @@ fn wildcards_go_with_both_ends() {
     assert!(matches("user|contains: 'o*k'", "rootkit"));
     assert!(matches("user: 'r*t'", "root"));
     assert!(!matches("user: 'r*t'", "roots"));
+}
+
+proptest::proptest! {
+    #[test]
+    fn no_text_panics(text in ".{0,200}", at in 0usize..900, cut in 0usize..40) {
+        let whole = format!("{ROOT}{WALK}");
+        let (at, end) = (whole.floor_char_boundary(at), whole.floor_char_boundary(at + cut));
+        let changed = format!("{}{text}{}", &whole[..at], &whole[end..]);
+
+        for text in [text, changed] {
+            let _ = RuleSet::new(&[file(&text)], &Levels::default(), &[]);
+        }
+    }
 }

@@ -9,6 +9,7 @@ use super::set::RuleSet;
 use super::window::{Held, Moment, Windows};
 use crate::detect::Sample;
 use crate::event::Conversation;
+use crate::inventory::Role;
 use crate::time::Timestamp;
 
 /// A rule that matched.
@@ -25,18 +26,19 @@ pub struct Match {
 }
 
 /// An event, ready to be compared with rules.
-#[derive(Clone, Copy)]
 pub struct Seen<'a> {
     /// Its kind, by Zeek's name of the log.
     pub kind: &'a str,
     /// When it was.
     pub at: Timestamp,
     /// Its fields.
-    pub fields: &'a Fields,
+    pub fields: &'a mut Fields,
     /// The connection it belongs to.
     pub conversation: Option<Conversation>,
     /// Tells which addresses are the site's own.
     pub is_own: &'a dyn Fn(IpAddr) -> bool,
+    /// Tells what a host is for.
+    pub roles: &'a dyn Fn(IpAddr) -> Vec<Role>,
 }
 
 /// What a match is made of.
@@ -84,17 +86,35 @@ impl Watch {
     /// Compares an event with the rules of `set` that ask for its kind. What only counts for
     /// correlations is left out of `found`.
     pub fn on_event(&mut self, set: &RuleSet, seen: Seen<'_>, found: &mut Vec<Match>) {
-        let Seen { kind, at, fields, conversation, is_own } = seen;
+        let Seen { kind, at, fields, conversation, is_own, roles } = seen;
         let Some(route) = set.route(kind) else { return };
         route.candidates(fields, &mut self.candidates);
-        let mut matched = self
-            .candidates
-            .iter()
-            .filter_map(|&rule| Some((rule, set.detection(rule, kind)?.matches(fields)?)));
+        if let (Some(talk), true) = (&conversation, route.want_roles(&self.candidates)) {
+            fields.put("orig_roles", roles(talk.client.addr));
+            fields.put("resp_roles", roles(talk.server.addr));
+        }
+        let fields = &*fields;
+        let mut matched = self.candidates.iter().filter_map(|&index| {
+            let detection = set.detection(index, kind)?;
+            let asked = if set.rules().get(index)?.speaks {
+                detection.matches(fields)?
+            } else if detection.holds(fields) {
+                Vec::new()
+            } else {
+                return None;
+            };
+            Some((index, asked))
+        });
         let Some(first) = matched.next() else { return };
         let matched: Vec<_> = std::iter::once(first).chain(matched).collect();
-        let client = address(fields, ["id.orig_h", "orig_h", "src"]);
-        let server = address(fields, ["id.resp_h", "resp_h", "dst"]);
+        let ends = |talk: Conversation| (Some(talk.client.addr), Some(talk.server.addr));
+        let (client, server) = conversation.map_or_else(
+            || {
+                let client = address(fields, ["id.orig_h", "orig_h", "src"]);
+                (client, address(fields, ["id.resp_h", "resp_h", "dst"]))
+            },
+            ends,
+        );
         let is_own = client.is_some_and(is_own) || server.is_some_and(is_own);
         let moment = Moment { at, fields, conversation, client, server, is_own };
         let mut waiting = Waiting::default();

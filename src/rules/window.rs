@@ -102,6 +102,11 @@ impl Windows {
             let is_last = steps.peek().is_none_or(|(next, ..)| *next != group);
             let key = (rule.fingerprint, key_of(&group));
             let bytes = key.1.len();
+            // Nothing leads to a later step where nothing is remembered: most events end here.
+            let is_later = matches!(correlation.pattern, Pattern::Ordered) && step > 0;
+            if is_later && self.table.peek(&key).is_none() {
+                continue;
+            }
             let found = self.table.update(
                 key,
                 moment.is_own,
