@@ -1,6 +1,7 @@
 //! How much a connection may say. A pipelined database command is a dozen bytes, its record
 //! hundreds: who floods a server must not flood the detectors, and must not blind them for good.
 
+use super::Findings;
 use crate::time::Timestamp;
 
 /// Records at once.
@@ -32,11 +33,32 @@ impl Budget {
         self.left -= i64::from(self.left > 0);
         self.left > 0
     }
+
+    /// Leaves out what was said at `at` behind the first `known` records and is not allowed any
+    /// more.
+    pub(super) fn trim(&mut self, at: Timestamp, known: usize, out: &mut Findings) {
+        let fresh = out.records.len().saturating_sub(known);
+        let allowed = (0..fresh).take_while(|_| self.allows(at)).count();
+        out.records.truncate(known.saturating_add(allowed));
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn leaves_out_what_is_too_much_and_nothing_that_was_there() {
+        let mut budget = Budget::default();
+        let mut out = Findings::default();
+        for _ in 0..5003 {
+            out.say(crate::event::LdapSearch::default());
+        }
+
+        budget.trim(Timestamp::from_secs(1), 3, &mut out);
+
+        assert_eq!(out.records.len(), 3 + 999);
+    }
 
     #[test]
     fn allows_a_burst_and_then_a_trickle() {

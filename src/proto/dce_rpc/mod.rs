@@ -16,6 +16,7 @@ use calls::{Call, Calls};
 use pdu::{Datagram, Pdu, measure};
 use uuid::Uuid;
 
+use super::budget::Budget;
 use super::bytes::filled;
 use super::framing::{Framer, Size};
 use super::gss::Exchange;
@@ -63,6 +64,7 @@ pub(super) struct Association {
     calls: Calls,
     level: Option<u8>,
     exchange: Option<Exchange>,
+    budget: Budget,
 }
 
 impl Association {
@@ -80,6 +82,7 @@ impl Association {
             calls: Calls::default(),
             level: None,
             exchange: None,
+            budget: Budget::default(),
         }
     }
 
@@ -217,15 +220,8 @@ impl Association {
             _ => {}
         }
     }
-}
 
-impl Dissector for Association {
-    fn on_start(&mut self, talk: &Conversation) {
-        self.is_datagram = Some(talk.transport == Transport::Udp);
-        self.host = Some(talk.server.addr);
-    }
-
-    fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
+    fn read(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
         let first = data.first().copied();
         if *self.is_datagram.get_or_insert(first == Some(4)) {
             self.on_datagram(at, data, out);
@@ -253,6 +249,19 @@ impl Dissector for Association {
                 return;
             }
         }
+    }
+}
+
+impl Dissector for Association {
+    fn on_start(&mut self, talk: &Conversation) {
+        self.is_datagram = Some(talk.transport == Transport::Udp);
+        self.host = Some(talk.server.addr);
+    }
+
+    fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
+        let known = out.records.len();
+        self.read(at, sender, data, out);
+        self.budget.trim(at, known, out);
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {

@@ -12,6 +12,7 @@ pub(super) use message::{Message, Ticket, read};
 
 use message::{Failure, Reply, Request};
 
+use super::budget::Budget;
 use super::bytes::be32;
 use super::framing::{Framer, Size};
 use super::recent::Recent;
@@ -31,6 +32,7 @@ pub(super) struct Dissect {
     /// Requests without an answer, by what they are: a client asks one thing at a time, and sends
     /// it again over UDP when it is not answered.
     pending: Recent<bool, Request, 2>,
+    budget: Budget,
 }
 
 /// The method of a login whose proof was looked at.
@@ -42,7 +44,8 @@ impl Dissect {
     /// For `Protocol::Krb` (datagrams) or `Protocol::KrbTcp`.
     pub(super) fn new(protocol: Protocol) -> Self {
         let framer = || Framer::new(HEAD);
-        Self { protocol, client: framer(), server: framer(), pending: Recent::default() }
+        let (pending, budget) = (Recent::default(), Budget::default());
+        Self { protocol, client: framer(), server: framer(), pending, budget }
     }
 
     fn on_message(&mut self, message: Message, out: &mut Findings) {
@@ -131,10 +134,8 @@ impl Dissect {
             inferred: false,
         });
     }
-}
 
-impl Dissector for Dissect {
-    fn on_data(&mut self, _: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
+    fn read(&mut self, sender: Role, data: &[u8], out: &mut Findings) {
         if self.protocol == Protocol::Krb {
             if let Some(message) = read(data) {
                 self.on_message(message, out);
@@ -155,6 +156,14 @@ impl Dissector for Dissect {
             let Some(message) = message.head.get(4..).and_then(read) else { continue };
             self.on_message(message, out);
         }
+    }
+}
+
+impl Dissector for Dissect {
+    fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
+        let known = out.records.len();
+        self.read(sender, data, out);
+        self.budget.trim(at, known, out);
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {

@@ -8,6 +8,7 @@ mod filter;
 mod names;
 
 use super::ber::{Element, Elements};
+use super::budget::Budget;
 use super::bytes::{be16, be32, ber, byte, filled, part, text};
 use super::framing::{Framer, Size};
 use super::gss::Exchange;
@@ -35,6 +36,7 @@ pub(super) struct Dissect {
     server: Framer,
     pending: Recent<i64, Pending, 16>,
     exchange: Option<Exchange>,
+    budget: Budget,
 }
 
 #[derive(Debug)]
@@ -50,7 +52,8 @@ impl Dissect {
     pub(super) fn new(protocol: Protocol) -> Self {
         let framer = || Framer::new(HEAD);
         let (client, server) = (framer(), framer());
-        Self { protocol, client, server, pending: Recent::default(), exchange: None }
+        let (pending, budget) = (Recent::default(), Budget::default());
+        Self { protocol, client, server, pending, exchange: None, budget }
     }
 
     fn on_message(&mut self, message: &[u8], out: &mut Findings) {
@@ -216,10 +219,8 @@ impl Dissect {
             exchange.conclude(success, out);
         }
     }
-}
 
-impl Dissector for Dissect {
-    fn on_data(&mut self, _: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
+    fn read(&mut self, sender: Role, data: &[u8], out: &mut Findings) {
         if self.protocol == Protocol::LdapUdp {
             self.on_message(data, out);
             return;
@@ -238,8 +239,12 @@ impl Dissector for Dissect {
             let is_done = found.is_none();
             match found {
                 Some(head) if head.first() == Some(&0) => {
-                    if let Some(inner) = unwrapped(head) {
+                    // An entry and the end of its search often share a buffer.
+                    let mut inner = unwrapped(head).unwrap_or_default();
+                    while let Some((_, start, length)) = ber(inner).filter(|_| is_beginning(inner))
+                    {
                         self.on_message(inner, out);
+                        inner = inner.get(start.saturating_add(length)..).unwrap_or_default();
                     }
                 }
                 Some(head) => self.on_message(head, out),
@@ -253,6 +258,14 @@ impl Dissector for Dissect {
                 return;
             }
         }
+    }
+}
+
+impl Dissector for Dissect {
+    fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
+        let known = out.records.len();
+        self.read(sender, data, out);
+        self.budget.trim(at, known, out);
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {

@@ -134,6 +134,19 @@ fn reads_what_is_signed_and_passes_what_is_sealed() {
 }
 
 #[test]
+fn reads_all_messages_that_share_a_buffer() {
+    let entry = message(7, tlv(0x64, &[string(4, "CN=svc"), vec![0x30, 0]]));
+    let signature = [vec![1, 0, 0, 0], vec![7; 12]].concat();
+    let token = [signature, entry, result(7, 0x65, 0)].concat();
+    let buffer = [(token.len() as u32).to_be_bytes().to_vec(), token].concat();
+
+    let (records, _) = hear(&[(Client, searching()), (Server, buffer)]);
+
+    let [Record::LdapSearch(search)] = &records[..] else { panic!("{records:?}") };
+    assert_eq!((search.result_count, search.result), (1, Some("success")));
+}
+
+#[test]
 fn finds_the_next_message_after_a_loss() {
     let mut dissect = Dissect::new(Protocol::LdapTcp);
     let mut out = Findings::default();

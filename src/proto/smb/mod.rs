@@ -17,6 +17,7 @@ use stream::{Content, Handler, Lane};
 use v1::V1;
 use v2::{Context, V2};
 
+use super::budget::Budget;
 use super::{Dissector, Findings, Role};
 use crate::event::SmbCmd;
 use crate::time::Timestamp;
@@ -27,6 +28,7 @@ pub(super) struct Dissect {
     client: Lane,
     server: Lane,
     state: State,
+    budget: Budget,
 }
 
 #[derive(Debug, Default)]
@@ -92,8 +94,10 @@ impl Handler for Moment<'_> {
 
 impl Dissector for Dissect {
     fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
+        let known = out.records.len();
         let (lane, state) = self.side(sender);
         lane.on_data(data, &mut Moment { at, sender, state, out });
+        self.budget.trim(at, known, out);
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
