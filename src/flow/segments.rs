@@ -92,6 +92,7 @@ impl FlowTable {
         let Some(connection) = self.store.get_mut(slot) else { return };
         let mut sender = connection.role(arrival.lookup.sender);
         connection.count(sender, arrival.ip_len, segment.payload_len > 0);
+        let before = connection.cost();
         if let Detail::Syn(isn) = connection.detail {
             let is_same = sender == Role::Client
                 && segment.flags.0 & !(TcpFlags::PSH | 0xc0) == TcpFlags::SYN
@@ -103,14 +104,11 @@ impl FlowTable {
                 self.settle(slot, judged, arrival.number, out);
                 return;
             }
-            let before = connection.cost();
             connection.detail = Detail::Tcp(Box::new(Tcp::after_syn(isn)));
             if connection.service.is_some() {
                 telling::meet(&mut self.expected, connection, lens);
             }
-            self.bytes += connection.cost() - before;
         }
-        let before = connection.cost();
         let Detail::Tcp(tcp) = &mut connection.detail else { return };
         let step = tcp.on_segment(segment, sender, lens);
         let (is_over, has_closed) = (tcp.is_over(), tcp.has_closed());

@@ -59,6 +59,18 @@ fn a_flood_evicts_itself_and_not_the_established() {
 }
 
 #[test]
+fn a_second_packet_without_content_makes_room_for_what_it_costs() {
+    let mut wire = Wire::with(&FlowConfig { budget: ByteSize(4000), ..FlowConfig::default() });
+
+    for port in 1..100 {
+        let client = ("203.0.113.5", port);
+        wire.send(client, SERVER, tcp(SYN, 1, 0));
+        wire.send(client, SERVER, tcp(RST | ACK, 1, 1));
+        assert!(wire.table.stats().bytes <= 4000);
+    }
+}
+
+#[test]
 fn ends_come_in_order_of_beginning() {
     let mut wire = Wire::new();
 
