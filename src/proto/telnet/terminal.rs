@@ -5,6 +5,10 @@ use crate::proto::render::text;
 /// Longer lines are cut off.
 pub(super) const MAX_LINE: usize = 512;
 
+/// A prompt is looked for in so many bytes at the end of what was written: it is looked for in every
+/// packet, and who sends a byte at a time must not have a whole line read for each.
+const MAX_PROMPT: usize = 128;
+
 /// "Interpret as command" (RFC 854).
 const IAC: u8 = 255;
 
@@ -114,12 +118,11 @@ impl Screen {
                     self.line.clear();
                 }
                 0 => {}
-                _ => {
+                _ if self.line.len() < MAX_LINE => {
                     has_text = true;
-                    if self.line.len() < MAX_LINE {
-                        self.line.push(byte.to_ascii_lowercase());
-                    }
+                    self.line.push(byte.to_ascii_lowercase());
                 }
+                _ => {}
             }
         }
         // A prompt waits at the end of what was written.
@@ -151,6 +154,9 @@ const WELCOMES: [&str; 6] =
     ["last login", "welcome to", "busybox v", "login success", "logged in", "built-in shell"];
 
 fn meaning_of_line(line: &[u8]) -> Option<Seen> {
+    if line.is_empty() {
+        return None;
+    }
     let line = String::from_utf8_lossy(line);
     let has = |words: &[&str]| words.iter().any(|word| line.contains(word));
     if has(&REFUSALS) {
@@ -163,8 +169,10 @@ fn meaning_of_line(line: &[u8]) -> Option<Seen> {
 }
 
 fn meaning_of_prompt(line: &[u8]) -> Option<Seen> {
-    let line = String::from_utf8_lossy(line);
-    let prompt = line.trim_end();
+    let is_short = line.len() < MAX_PROMPT;
+    let tail = line.get(line.len().saturating_sub(MAX_PROMPT)..).unwrap_or_default();
+    let tail_text = String::from_utf8_lossy(tail);
+    let prompt = tail_text.trim_end();
     let asks = |words: &[&str]| {
         let question = prompt.trim_end_matches([':', '>']).trim_end();
         question.len() < prompt.len() && words.iter().any(|word| question.ends_with(word))
@@ -177,10 +185,10 @@ fn meaning_of_prompt(line: &[u8]) -> Option<Seen> {
     {
         return Some(Seen::PasswordPrompt);
     }
-    if let Some(refusal) = meaning_of_line(line.as_bytes()).filter(|seen| *seen == Seen::Refusal) {
+    if let Some(refusal) = meaning_of_line(tail).filter(|seen| *seen == Seen::Refusal) {
         return Some(refusal);
     }
-    let is_shell = prompt.ends_with(['#', '$', '>', '%']) && prompt.len() < 128;
+    let is_shell = is_short && prompt.ends_with(['#', '$', '>', '%']);
     // A progress bar is no prompt; a prompt stands alone at its end, mostly before a space.
     (is_shell && !prompt.ends_with("##") && !prompt.ends_with("0%")).then_some(Seen::Shell)
 }
@@ -216,6 +224,8 @@ mod tests {
         assert_eq!(seen(b"Last login: today\r\nme@host:~$ "), [Seen::Welcome, Seen::Shell]);
         assert_eq!(seen(b"[####"), []);
         assert_eq!(seen(b"hello"), []);
+        let after_a_banner = [&[b'-'; 300][..], b" login: "].concat();
+        assert_eq!(seen(&after_a_banner), [Seen::UserPrompt]);
     }
 
     #[test]
