@@ -187,40 +187,89 @@ fn sigmahqs_rules_load_as_they_are() {
     assert!(blind[0].title.contains("Certificate"), "{}", blind[0].title);
 }
 
+/// A configuration with SigmaHQ's rules and no others.
+fn only(rules: &Path, folder: &Path) -> PathBuf {
+    let config = folder.join("wormwatch.toml");
+    let text = format!("[rules]\nshipped = false\ndirectory = {:?}\n", rules.to_str().unwrap());
+    std::fs::write(&config, text).unwrap();
+    config
+}
+
+/// What a replay with this configuration says.
+fn replay(config: &Path, capture: &Path) -> String {
+    let paths = [config, capture].map(|path| path.to_str().unwrap());
+    said(&wormwatch(&["replay", "--json", "-c", paths[0], paths[1]]))
+}
+
 /// And they match where a capture shows what they are for.
 #[test]
 fn sigmahqs_rules_match_what_they_describe() {
     let (Some(rules), Some(corpus)) = (shared("sigma"), shared("corpus")) else { return };
     let folder = tempfile::tempdir().unwrap();
-    let config = folder.path().join("wormwatch.toml");
-    let text = format!("[rules]\nshipped = false\ndirectory = {:?}\n", rules.to_str().unwrap());
-    std::fs::write(&config, text).unwrap();
-    let lateral = "lateral-dcerpc-wmi-psexec/OTRF.Security-Datasets";
+    let config = only(&rules, folder.path());
     let shown = [
-        (
-            format!("{lateral}__empire_psexec_dcerpc_tcp_svcctl_WORKSTATION5_2020-09-20121608.cap"),
-            "MITRE BZAR Indicators for Execution",
-        ),
-        (
-            format!("{lateral}__schtask_create_2020-12-1907003032.pcapng"),
-            "MITRE BZAR Indicators for Execution",
-        ),
-        (
-            "lateral-winrm/OTRF.Security-Datasets__purplesharp_ad_playbook_I_2020-10-22042947.cap"
-                .to_owned(),
-            "Kerberos Network Traffic RC4 Ticket Encryption",
-        ),
-        (
-            "exploit/corelight.CVE-2021-1675__PrintNightmare.pcap".to_owned(),
-            "SMB Spoolss Name Piped Usage",
-        ),
+        ("exploit/corelight.CVE-2021-1675__PrintNightmare.pcap", "SMB Spoolss Name Piped Usage"),
+        ("benign/arkime.arkime__dcerpc_synthetic.pcap", "Potential PetitPotam Attack Via EFS RPC"),
+        ("benign/ntop.nDPI__rdp_over_tls.pcap", "Publicly Accessible RDP Service"),
+        ("benign/CESNET.ipfixprobe__dns.pcap", "Suspicious DNS Z Flag Bit Set"),
+        ("benign/zeek.zeek__ftp-many-port-expected.pcap", "Cleartext Protocol Usage"),
     ];
 
     for (capture, title) in shown {
-        let capture = corpus.join(capture);
-        let arguments =
-            ["replay", "--json", "-c", config.to_str().unwrap(), capture.to_str().unwrap()];
-        let output = wormwatch(&arguments);
-        assert!(said(&output).contains(title), "{}: {title}", capture.display());
+        let told = replay(&config, &corpus.join(capture));
+        assert!(told.contains(title), "{capture}: {title}");
     }
+}
+
+/// What a record of Zeek's has to say for a rule of SigmaHQ's to match it.
+type Described = fn(&serde_json::Value) -> bool;
+
+/// Rules that many captures show: their title, the log, and what they describe.
+const DESCRIBED: [(&str, &str, Described); 2] = [
+    ("MITRE BZAR Indicators for Execution", "dce_rpc.log", |record| {
+        matches!(
+            (record["endpoint"].as_str(), record["operation"].as_str()),
+            (
+                Some("svcctl"),
+                Some("CreateServiceA" | "CreateServiceW" | "StartServiceA" | "StartServiceW")
+            ) | (
+                Some("ITaskSchedulerService"),
+                Some("SchRpcEnableTask" | "SchRpcRegisterTask" | "SchRpcRun")
+            ) | (Some("IWbemServices"), Some("ExecMethod" | "ExecMethodAsync"))
+        )
+    }),
+    ("Kerberos Network Traffic RC4 Ticket Encryption", "kerberos.log", |record| {
+        record["request_type"] == "TGS"
+            && record["cipher"] == "rc4-hmac"
+            && record["service"].as_str().is_some_and(|service| !service.starts_with('$'))
+    }),
+];
+
+/// On the attack captures they match exactly where a real Zeek's logs have what they describe.
+#[test]
+fn sigmahqs_rules_match_where_zeek_logs_what_they_describe() {
+    let (Some(rules), Some(corpus)) = (shared("sigma"), shared("corpus")) else { return };
+    let folder = tempfile::tempdir().unwrap();
+    let config = only(&rules, folder.path());
+    let mut shown = 0;
+    for label in std::fs::read_dir(corpus.join("zeek-logs")).unwrap().flatten() {
+        for logs in std::fs::read_dir(label.path()).into_iter().flatten().flatten() {
+            let wanted = DESCRIBED.map(|(title, log, described)| {
+                let log = std::fs::read_to_string(logs.path().join(log)).ok()?;
+                let records = log.lines().map(|line| serde_json::from_str(line).unwrap());
+                Some((title, records.filter(described).count() > 0))
+            });
+            let wanted: Vec<_> = wanted.into_iter().flatten().collect();
+            if wanted.is_empty() {
+                continue;
+            }
+            let capture = corpus.join(label.file_name()).join(logs.file_name());
+            let told = replay(&config, &capture);
+            for (title, is_shown) in wanted {
+                assert_eq!(told.contains(title), is_shown, "{}: {title}", capture.display());
+                shown += usize::from(is_shown);
+            }
+        }
+    }
+    assert_eq!(shown, 13, "what Zeek's logs show");
 }
