@@ -46,19 +46,49 @@ impl Attempt {
         let (Body::Contact(contact), Some(talk)) = (&event.body, &event.conversation) else {
             return None;
         };
-        let (src, dst) = (talk.client.addr, talk.server.addr);
         let is_answer =
             matches!(contact.opening, Opening::SynAck | Opening::Rst | Opening::Midstream)
                 || contact.client_packets == 0
                 || (contact.opening != Opening::Syn
                     && contact.server_packets == 0
                     && looks_like_reply(talk.transport, talk.client.port, talk.server.port));
-        if is_answer
-            || contact.to_group
+        if is_answer || is_directed_broadcast(talk.server.addr, talk.transport) {
+            return None;
+        }
+        Self::between_hosts(event, contact, talk, inventory)
+    }
+
+    /// The attempt behind a refusal whose question was not captured: where only answers are seen, a
+    /// scan of closed ports is RSTs that nobody asked for. The RSTs of a flood's victims are, too
+    /// (backscatter), so only refusals of own hosts count: what we send out, an outsider asked for.
+    pub(crate) fn behind_refusal(event: &Event, inventory: &Inventory) -> Option<Self> {
+        let (Body::Contact(contact), Some(talk)) = (&event.body, &event.conversation) else {
+            return None;
+        };
+        if contact.opening != Opening::Rst
+            || contact.client_packets > 0
+            || talk.transport != Transport::Tcp
+            || !inventory.is_internal(talk.server.addr)
+        {
+            return None;
+        }
+        let attempt = Self::between_hosts(event, contact, talk, inventory)?;
+        Some(Self { outcome: Some(Outcome::Refused), waited: Duration::ZERO, ..attempt })
+    }
+
+    /// What a contact says of an attempt, if it is one of a host to reach another, and if it may
+    /// not scan.
+    fn between_hosts(
+        event: &Event,
+        contact: &Contact,
+        talk: &Conversation,
+        inventory: &Inventory,
+    ) -> Option<Self> {
+        let (src, dst) = (talk.client.addr, talk.server.addr);
+        if contact.to_group
             || src == dst
             || is_group(src)
             || is_group(dst)
-            || is_directed_broadcast(dst, talk.transport)
             || inventory.may_scan(src)
         {
             return None;
@@ -75,43 +105,6 @@ impl Attempt {
             outcome: contact.outcome,
             opening: contact.opening,
             waited: contact.waited.max(resent_for(contact)),
-            is_offered: inventory.offers(dst, service),
-            conversation: *talk,
-        })
-    }
-
-    /// The attempt behind a refusal whose question was not captured: where only answers are seen, a
-    /// scan of closed ports is RSTs that nobody asked for. The RSTs of a flood's victims are, too
-    /// (backscatter), so only refusals of own hosts count: what we send out, an outsider asked for.
-    pub(crate) fn behind_refusal(event: &Event, inventory: &Inventory) -> Option<Self> {
-        let (Body::Contact(contact), Some(talk)) = (&event.body, &event.conversation) else {
-            return None;
-        };
-        let (src, dst) = (talk.client.addr, talk.server.addr);
-        if contact.opening != Opening::Rst
-            || contact.client_packets > 0
-            || talk.transport != Transport::Tcp
-            || contact.to_group
-            || src == dst
-            || is_group(src)
-            || is_group(dst)
-            || !inventory.is_internal(dst)
-            || inventory.may_scan(src)
-        {
-            return None;
-        }
-        let service = talk.service();
-        Some(Self {
-            ts: event.ts,
-            start: contact.start,
-            src,
-            dst,
-            service,
-            class: class(service),
-            direction: Direction::of(src, dst, inventory),
-            outcome: Some(Outcome::Refused),
-            opening: Opening::Rst,
-            waited: Duration::ZERO,
             is_offered: inventory.offers(dst, service),
             conversation: *talk,
         })

@@ -3,6 +3,8 @@
 //! A length field decides how much is skipped, never how much is kept: a message longer than the
 //! limit is handed out with its first bytes, and the rest passes by unseen.
 
+use super::Role;
+
 /// How long the message at the start of some bytes is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Size {
@@ -21,6 +23,68 @@ pub(super) struct Message<'a> {
     pub(super) head: &'a [u8],
     /// How long it says it is.
     pub(super) length: u64,
+}
+
+/// The framers of both directions.
+#[derive(Debug)]
+pub(super) struct Framers {
+    client: Framer,
+    server: Framer,
+}
+
+impl Framers {
+    /// Hands out at most `limit` bytes of a message.
+    pub(super) const fn new(limit: usize) -> Self {
+        Self { client: Framer::new(limit), server: Framer::new(limit) }
+    }
+
+    /// The framer of what `sender` sends.
+    pub(super) const fn of(&mut self, sender: Role) -> &mut Framer {
+        match sender {
+            Role::Client => &mut self.client,
+            Role::Server => &mut self.server,
+        }
+    }
+
+    /// Lends a framer to who needs all of its dissector for each message; [`Framers::put`] brings
+    /// it back.
+    pub(super) const fn take(&mut self, sender: Role) -> Framer {
+        let framer = self.of(sender);
+        let empty = Framer::new(framer.limit);
+        std::mem::replace(framer, empty)
+    }
+
+    /// Brings back what was taken.
+    pub(super) fn put(&mut self, sender: Role, framer: Framer) {
+        *self.of(sender) = framer;
+    }
+
+    /// `bytes` of what `sender` sent are missing.
+    pub(super) fn lose(&mut self, sender: Role, bytes: u64) {
+        self.of(sender).lose(bytes);
+    }
+
+    /// Whether the place in what `sender` sends is lost.
+    pub(super) const fn is_lost(&self, sender: Role) -> bool {
+        match sender {
+            Role::Client => self.client.is_lost(),
+            Role::Server => self.server.is_lost(),
+        }
+    }
+
+    /// Whoever speaks has heard the other out, where both take turns: what that one says next
+    /// begins a message.
+    pub(super) fn resume_behind(&mut self, speaker: Role) {
+        let other = self.of(speaker.other());
+        if other.is_lost() {
+            other.restart();
+        }
+    }
+
+    /// Bytes held on the heap.
+    pub(super) fn heap_bytes(&self) -> usize {
+        self.client.heap_bytes() + self.server.heap_bytes()
+    }
 }
 
 /// Cuts one direction into messages that say their own length.
@@ -92,6 +156,14 @@ impl Framer {
     pub(super) fn restart(&mut self) {
         self.give_up();
         self.is_lost = false;
+    }
+
+    /// Finds the place in the stream again, if it was lost and `data` looks like the start of a
+    /// message.
+    pub(super) fn resume_at(&mut self, data: &[u8], measure: impl Fn(&[u8]) -> Size) {
+        if self.is_lost && matches!(measure(data), Size::Is(_)) {
+            self.restart();
+        }
     }
 
     /// Whether the place in the stream is lost.

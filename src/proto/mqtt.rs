@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::budget::Budget;
 use super::cursor::Cursor;
-use super::framing::{Framer, Message, Size};
+use super::framing::{Framers, Message, Size};
 use super::render::text;
 use super::{Dissector, Findings, Protocol, Role};
 use crate::event::{Login, MqttConnect, MqttPublish, MqttSubscribe};
@@ -29,8 +29,7 @@ const UNSUBSCRIBE: u8 = 10;
 /// Reads one connection.
 #[derive(Debug)]
 pub(super) struct Dissection {
-    client: Framer,
-    server: Framer,
+    framers: Framers,
     session: Session,
 }
 
@@ -44,31 +43,21 @@ struct Session {
 
 impl Dissection {
     pub(super) fn new() -> Self {
-        Self {
-            client: Framer::new(MAX_PACKET),
-            server: Framer::new(MAX_PACKET),
-            session: Session::default(),
-        }
+        Self { framers: Framers::new(MAX_PACKET), session: Session::default() }
     }
 }
 
 impl Dissector for Dissection {
     fn on_data(&mut self, at: Timestamp, sender: Role, mut data: &[u8], out: &mut Findings) {
-        let Self { client, server, session } = self;
-        let framer = match sender {
-            Role::Client => client,
-            Role::Server => server,
-        };
+        let Self { framers, session } = self;
+        let framer = framers.of(sender);
         while let Some(packet) = framer.next(&mut data, packet_size) {
             session.on_packet(at, sender, &packet, out);
         }
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
-        match sender {
-            Role::Client => self.client.lose(bytes),
-            Role::Server => self.server.lose(bytes),
-        }
+        self.framers.lose(sender, bytes);
     }
 
     fn on_end(&mut self, _: Timestamp, out: &mut Findings) {
@@ -76,13 +65,13 @@ impl Dissector for Dissection {
     }
 
     fn wants(&self, _: Role) -> bool {
-        let is_lost = self.client.is_lost() && self.server.is_lost();
+        let is_lost = self.framers.is_lost(Role::Client) && self.framers.is_lost(Role::Server);
         !is_lost || self.session.connecting.is_some()
     }
 
     fn bytes(&self) -> usize {
         let connecting = self.session.connecting.as_ref().map_or(0, |_| 4 * MAX_NAME);
-        size_of::<Self>() + self.client.heap_bytes() + self.server.heap_bytes() + connecting
+        size_of::<Self>() + self.framers.heap_bytes() + connecting
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::budget::Budget;
 use super::cursor::Cursor;
-use super::framing::{Framer, Size};
+use super::framing::{Framers, Size};
 use super::render::text;
 use super::{Dissector, Findings, Protocol, Role};
 use crate::event::{Login, Mysql};
@@ -31,8 +31,7 @@ const UNANSWERED: [u8; 3] = [QUIT, 24, 25];
 /// Reads one connection.
 #[derive(Debug)]
 pub(super) struct Dissection {
-    client: Framer,
-    server: Framer,
+    framers: Framers,
     session: Session,
 }
 
@@ -62,8 +61,7 @@ struct Session {
 impl Dissection {
     pub(super) fn new() -> Self {
         Self {
-            client: Framer::new(MAX_PACKET),
-            server: Framer::new(MAX_PACKET),
+            framers: Framers::new(MAX_PACKET),
             session: Session {
                 stage: Stage::Greeting,
                 capabilities: 0,
@@ -77,13 +75,9 @@ impl Dissection {
 
 impl Dissector for Dissection {
     fn on_data(&mut self, at: Timestamp, sender: Role, mut data: &[u8], out: &mut Findings) {
-        let Self { client, server, session } = self;
-        let framer = match sender {
-            Role::Client => &mut *client,
-            Role::Server => &mut *server,
-        };
+        let Self { framers, session } = self;
         while session.stage != Stage::Over
-            && let Some(packet) = framer.next(&mut data, packet)
+            && let Some(packet) = framers.of(sender).next(&mut data, packet)
         {
             let (header, payload) = packet.head.split_at_checked(4).unwrap_or_default();
             let number = header.last().copied().unwrap_or(0);
@@ -93,26 +87,15 @@ impl Dissector for Dissection {
             }
         }
         if session.stage == Stage::Commands {
-            // Whoever speaks has heard the other out: what that one says next begins a message.
-            let other = match sender {
-                Role::Client => server,
-                Role::Server => client,
-            };
-            if other.is_lost() {
-                other.restart();
-            }
-        } else if framer.is_lost() {
+            framers.resume_behind(sender);
+        } else if framers.is_lost(sender) {
             session.stage = Stage::Over;
         }
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
-        let framer = match sender {
-            Role::Client => &mut self.client,
-            Role::Server => &mut self.server,
-        };
-        framer.lose(bytes);
-        if framer.is_lost() && self.session.stage != Stage::Commands {
+        self.framers.lose(sender, bytes);
+        if self.framers.is_lost(sender) && self.session.stage != Stage::Commands {
             self.session.stage = Stage::Over;
         }
     }
@@ -127,7 +110,7 @@ impl Dissector for Dissection {
 
     fn bytes(&self) -> usize {
         let asked = self.session.asked.as_ref().map_or(0, |asked| asked.arg.capacity());
-        size_of::<Self>() + self.client.heap_bytes() + self.server.heap_bytes() + asked + MAX_USER
+        size_of::<Self>() + self.framers.heap_bytes() + asked + MAX_USER
     }
 }
 

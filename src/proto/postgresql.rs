@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use super::budget::Budget;
 use super::bytes::be32;
 use super::cursor::Cursor;
-use super::framing::{Framer, Size};
+use super::framing::{Framers, Size};
 use super::render::text;
 use super::{Dissector, Findings, Protocol, Role};
 use crate::event::{Login, Postgresql};
@@ -27,8 +27,7 @@ const GSS: u32 = 80_877_104;
 /// Reads one connection.
 #[derive(Debug)]
 pub(super) struct Dissection {
-    client: Framer,
-    server: Framer,
+    framers: Framers,
     session: Session,
 }
 
@@ -59,8 +58,7 @@ struct Session {
 impl Dissection {
     pub(super) fn new() -> Self {
         Self {
-            client: Framer::new(MAX_MESSAGE),
-            server: Framer::new(MAX_MESSAGE),
+            framers: Framers::new(MAX_MESSAGE),
             session: Session {
                 stage: Stage::Startup,
                 user: None,
@@ -77,14 +75,12 @@ impl Dissection {
 
 impl Dissector for Dissection {
     fn on_data(&mut self, at: Timestamp, sender: Role, mut data: &[u8], out: &mut Findings) {
-        let Self { client, server, session } = self;
-        let framer = match sender {
-            Role::Client => &mut *client,
-            Role::Server => &mut *server,
-        };
+        let Self { framers, session } = self;
         while session.stage != Stage::Over {
             let stage = session.stage;
-            let Some(message) = framer.next(&mut data, |head| stage.measure(sender, head)) else {
+            let Some(message) =
+                framers.of(sender).next(&mut data, |head| stage.measure(sender, head))
+            else {
                 break;
             };
             match sender {
@@ -93,28 +89,17 @@ impl Dissector for Dissection {
             }
         }
         if session.stage == Stage::Queries {
-            // Whoever speaks has heard the other out: what that one says next begins a message.
-            let other = match sender {
-                Role::Client => server,
-                Role::Server => client,
-            };
-            if other.is_lost() {
-                other.restart();
-            }
-        } else if framer.is_lost() {
+            framers.resume_behind(sender);
+        } else if framers.is_lost(sender) {
             session.stage = Stage::Over;
         }
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
-        let framer = match sender {
-            Role::Client => &mut self.client,
-            Role::Server => &mut self.server,
-        };
-        framer.lose(bytes);
+        self.framers.lose(sender, bytes);
         // The server's answer to a proof tells enough.
         let is_proof = self.session.stage == Stage::Proof && sender == Role::Client;
-        if framer.is_lost() && self.session.stage != Stage::Queries && !is_proof {
+        if self.framers.is_lost(sender) && self.session.stage != Stage::Queries && !is_proof {
             self.session.stage = Stage::Over;
         }
     }
@@ -135,11 +120,7 @@ impl Dissector for Dissection {
             asked.frontend_arg.as_ref().map_or(0, String::capacity)
                 + asked.backend_arg.as_ref().map_or(0, String::capacity)
         });
-        size_of::<Self>()
-            + self.client.heap_bytes()
-            + self.server.heap_bytes()
-            + asked
-            + 3 * MAX_NAME
+        size_of::<Self>() + self.framers.heap_bytes() + asked + 3 * MAX_NAME
     }
 }
 

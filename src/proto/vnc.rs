@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use super::framing::{Framer, Size};
+use super::framing::{Framers, Size};
 use super::render::text;
 use super::{Dissector, Findings, Protocol, Role};
 use crate::event::{Login, Rfb};
@@ -21,8 +21,7 @@ const APPLE: u8 = 30;
 /// Reads one connection until the screen is shared.
 #[derive(Debug)]
 pub(super) struct Dissection {
-    client: Framer,
-    server: Framer,
+    framers: Framers,
     session: Session,
 }
 
@@ -65,8 +64,7 @@ struct Session {
 impl Dissection {
     pub(super) fn new() -> Self {
         Self {
-            client: Framer::new(MAX_MESSAGE),
-            server: Framer::new(MAX_MESSAGE),
+            framers: Framers::new(MAX_MESSAGE),
             session: Session {
                 record: Rfb::default(),
                 client: Next::Version,
@@ -81,11 +79,8 @@ impl Dissection {
 
 impl Dissector for Dissection {
     fn on_data(&mut self, _: Timestamp, sender: Role, mut data: &[u8], out: &mut Findings) {
-        let Self { client, server, session } = self;
-        let framer = match sender {
-            Role::Client => client,
-            Role::Server => server,
-        };
+        let Self { framers, session } = self;
+        let framer = framers.of(sender);
         loop {
             let next = session.next(sender);
             if next == Next::Nothing {
@@ -116,7 +111,7 @@ impl Dissector for Dissection {
     }
 
     fn bytes(&self) -> usize {
-        size_of::<Self>() + self.client.heap_bytes() + self.server.heap_bytes() + MAX_NAME
+        size_of::<Self>() + self.framers.heap_bytes() + MAX_NAME
     }
 }
 

@@ -18,7 +18,7 @@ use uuid::Uuid;
 
 use super::budget::Budget;
 use super::bytes::filled;
-use super::framing::{Framer, Size};
+use super::framing::{Framers, Size};
 use super::gss::Exchange;
 use super::recent::Recent;
 use super::{Dissector, Findings, Role};
@@ -51,8 +51,7 @@ const ACCESS_DENIED: u32 = 5;
 #[derive(Debug)]
 pub(super) struct Association {
     carrier: &'static str,
-    client: Framer,
-    server: Framer,
+    framers: Framers,
     is_datagram: Option<bool>,
     /// The server's address.
     host: Option<IpAddr>,
@@ -72,8 +71,7 @@ impl Association {
     pub(super) fn new() -> Self {
         Self {
             carrier: "dce_rpc",
-            client: Framer::new(HEAD),
-            server: Framer::new(HEAD),
+            framers: Framers::new(HEAD),
             is_datagram: None,
             host: None,
             named_pipe: None,
@@ -229,22 +227,14 @@ impl Association {
         }
         let mut data = data;
         loop {
-            let mut framer = match sender {
-                Role::Client => std::mem::replace(&mut self.client, Framer::new(HEAD)),
-                Role::Server => std::mem::replace(&mut self.server, Framer::new(HEAD)),
-            };
-            if framer.is_lost() && matches!(measure(data), Size::Is(_)) {
-                framer.restart();
-            }
+            let mut framer = self.framers.take(sender);
+            framer.resume_at(data, measure);
             let found = framer.next(&mut data, measure).map(|message| Pdu::read(message.head));
             let is_done = found.is_none();
             if let Some(Some(pdu)) = found {
                 self.on_unit(at, sender, &pdu, out);
             }
-            match sender {
-                Role::Client => self.client = framer,
-                Role::Server => self.server = framer,
-            }
+            self.framers.put(sender, framer);
             if is_done {
                 return;
             }
@@ -265,10 +255,7 @@ impl Dissector for Association {
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
-        match sender {
-            Role::Client => self.client.lose(bytes),
-            Role::Server => self.server.lose(bytes),
-        }
+        self.framers.lose(sender, bytes);
     }
 
     fn on_end(&mut self, _: Timestamp, out: &mut Findings) {
@@ -280,8 +267,7 @@ impl Dissector for Association {
 
     fn bytes(&self) -> usize {
         size_of::<Self>()
-            + self.client.heap_bytes()
-            + self.server.heap_bytes()
+            + self.framers.heap_bytes()
             + self.named_pipe.as_ref().map_or(0, String::capacity)
             + self.contexts.heap_bytes()
             + self.calls.heap_bytes()

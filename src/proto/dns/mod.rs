@@ -15,7 +15,7 @@ use std::time::Duration;
 
 use self::message::{Header, Reader};
 use super::bytes::be16;
-use super::framing::{Framer, Size};
+use super::framing::{Framers, Size};
 use super::{Dissector, Findings, Role};
 use crate::event::{self, Conversation};
 use crate::net::Transport;
@@ -47,8 +47,7 @@ pub(super) struct Dns {
     is_netbios: bool,
     pending: VecDeque<Pending>,
     /// TCP's two directions.
-    client: Framer,
-    server: Framer,
+    framers: Framers,
 }
 
 #[derive(Debug)]
@@ -65,8 +64,7 @@ impl Default for Dns {
             ends: None,
             is_netbios: false,
             pending: VecDeque::new(),
-            client: Framer::new(MAX_MESSAGE),
-            server: Framer::new(MAX_MESSAGE),
+            framers: Framers::new(MAX_MESSAGE),
         }
     }
 }
@@ -212,17 +210,17 @@ impl Dissector for Dns {
         if self.transport != Transport::Tcp {
             return self.on_message(at, sender, data, out);
         }
-        let mut framer = std::mem::replace(self.framer(sender), Framer::new(MAX_MESSAGE));
+        let mut framer = self.framers.take(sender);
         let mut rest = data;
         while let Some(message) = framer.next(&mut rest, measure) {
             self.on_message(at, sender, message.head.get(2..).unwrap_or_default(), out);
         }
-        *self.framer(sender) = framer;
+        self.framers.put(sender, framer);
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
         if self.transport == Transport::Tcp {
-            self.framer(sender).lose(bytes);
+            self.framers.lose(sender, bytes);
         }
     }
 
@@ -233,11 +231,7 @@ impl Dissector for Dns {
     }
 
     fn wants(&self, sender: Role) -> bool {
-        let framer = match sender {
-            Role::Client => &self.client,
-            Role::Server => &self.server,
-        };
-        !framer.is_lost()
+        !self.framers.is_lost(sender)
     }
 
     fn bytes(&self) -> usize {
@@ -246,17 +240,7 @@ impl Dissector for Dns {
         size_of::<Self>()
             + self.pending.capacity() * size_of::<Pending>()
             + self.pending.len() * TEXTS
-            + self.client.heap_bytes()
-            + self.server.heap_bytes()
-    }
-}
-
-impl Dns {
-    const fn framer(&mut self, sender: Role) -> &mut Framer {
-        match sender {
-            Role::Client => &mut self.client,
-            Role::Server => &mut self.server,
-        }
+            + self.framers.heap_bytes()
     }
 }
 

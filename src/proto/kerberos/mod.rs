@@ -14,7 +14,7 @@ use message::{Failure, Reply, Request};
 
 use super::budget::Budget;
 use super::bytes::be32;
-use super::framing::{Framer, Size};
+use super::framing::{Framers, Size};
 use super::recent::Recent;
 use super::{Dissector, Findings, Protocol, Role};
 use crate::event::{Kerberos, Login};
@@ -27,8 +27,7 @@ const HEAD: usize = 4096;
 #[derive(Debug)]
 pub(super) struct Dissect {
     protocol: Protocol,
-    client: Framer,
-    server: Framer,
+    framers: Framers,
     /// Requests without an answer, by what they are: a client asks one thing at a time, and sends
     /// it again over UDP when it is not answered.
     pending: Recent<bool, Request, 2>,
@@ -43,9 +42,8 @@ const NO_PROOF: &str = "kerberos-account";
 impl Dissect {
     /// For `Protocol::Krb` (datagrams) or `Protocol::KrbTcp`.
     pub(super) fn new(protocol: Protocol) -> Self {
-        let framer = || Framer::new(HEAD);
         let (pending, budget) = (Recent::default(), Budget::default());
-        Self { protocol, client: framer(), server: framer(), pending, budget }
+        Self { protocol, framers: Framers::new(HEAD), pending, budget }
     }
 
     fn on_message(&mut self, message: Message, out: &mut Findings) {
@@ -144,14 +142,9 @@ impl Dissect {
         }
         let mut data = data;
         loop {
-            let framer = match sender {
-                Role::Client => &mut self.client,
-                Role::Server => &mut self.server,
-            };
+            let framer = self.framers.of(sender);
             // What begins with a plausible length finds the way back after a loss.
-            if framer.is_lost() && matches!(measure(data), Size::Is(_)) {
-                framer.restart();
-            }
+            framer.resume_at(data, measure);
             let Some(message) = framer.next(&mut data, measure) else { return };
             let Some(message) = message.head.get(4..).and_then(read) else { continue };
             self.on_message(message, out);
@@ -167,10 +160,7 @@ impl Dissector for Dissect {
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
-        match sender {
-            Role::Client => self.client.lose(bytes),
-            Role::Server => self.server.lose(bytes),
-        }
+        self.framers.lose(sender, bytes);
     }
 
     fn on_end(&mut self, _: Timestamp, out: &mut Findings) {
@@ -182,8 +172,7 @@ impl Dissector for Dissect {
     fn bytes(&self) -> usize {
         let texts = self.pending.values().map(|request| 3 * 64 + request.ciphers.len() * 48);
         size_of::<Self>()
-            + self.client.heap_bytes()
-            + self.server.heap_bytes()
+            + self.framers.heap_bytes()
             + self.pending.heap_bytes()
             + texts.sum::<usize>()
     }

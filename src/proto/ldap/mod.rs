@@ -10,7 +10,7 @@ mod names;
 use super::ber::{Element, Elements};
 use super::budget::Budget;
 use super::bytes::{be16, be32, ber, byte, filled, part, text};
-use super::framing::{Framer, Size};
+use super::framing::{Framers, Size};
 use super::gss::Exchange;
 use super::recent::Recent;
 use super::{Dissector, Findings, Protocol, Role};
@@ -32,8 +32,7 @@ const IN_PROGRESS: i64 = 14;
 #[derive(Debug)]
 pub(super) struct Dissect {
     protocol: Protocol,
-    client: Framer,
-    server: Framer,
+    framers: Framers,
     pending: Recent<i64, Pending, 16>,
     exchange: Option<Exchange>,
     budget: Budget,
@@ -50,10 +49,9 @@ enum Pending {
 impl Dissect {
     /// For `Protocol::LdapTcp` or `Protocol::LdapUdp`.
     pub(super) fn new(protocol: Protocol) -> Self {
-        let framer = || Framer::new(HEAD);
-        let (client, server) = (framer(), framer());
+        let framers = Framers::new(HEAD);
         let (pending, budget) = (Recent::default(), Budget::default());
-        Self { protocol, client, server, pending, exchange: None, budget }
+        Self { protocol, framers, pending, exchange: None, budget }
     }
 
     fn on_message(&mut self, message: &[u8], out: &mut Findings) {
@@ -227,10 +225,7 @@ impl Dissect {
         }
         let mut data = data;
         loop {
-            let mut framer = match sender {
-                Role::Client => std::mem::replace(&mut self.client, Framer::new(HEAD)),
-                Role::Server => std::mem::replace(&mut self.server, Framer::new(HEAD)),
-            };
+            let mut framer = self.framers.take(sender);
             // An LDAP message begins with a SEQUENCE and a number: that finds the way back.
             if framer.is_lost() && is_beginning(data) {
                 framer.restart();
@@ -250,10 +245,7 @@ impl Dissect {
                 Some(head) => self.on_message(head, out),
                 None => {}
             }
-            match sender {
-                Role::Client => self.client = framer,
-                Role::Server => self.server = framer,
-            }
+            self.framers.put(sender, framer);
             if is_done || out.becomes.is_some() {
                 return;
             }
@@ -269,10 +261,7 @@ impl Dissector for Dissect {
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
-        match sender {
-            Role::Client => self.client.lose(bytes),
-            Role::Server => self.server.lose(bytes),
-        }
+        self.framers.lose(sender, bytes);
     }
 
     fn on_end(&mut self, _: Timestamp, out: &mut Findings) {
@@ -302,8 +291,7 @@ impl Dissector for Dissect {
             attributes + texts.into_iter().flatten().map(String::capacity).sum::<usize>()
         });
         size_of::<Self>()
-            + self.client.heap_bytes()
-            + self.server.heap_bytes()
+            + self.framers.heap_bytes()
             + self.pending.heap_bytes()
             + texts.sum::<usize>()
             + self.exchange.as_ref().map_or(0, Exchange::heap_bytes)

@@ -11,7 +11,7 @@ use self::bson::{Value, elements};
 use super::budget::Budget;
 use super::bytes::le32;
 use super::cursor::Cursor;
-use super::framing::{Framer, Size};
+use super::framing::{Framers, Size};
 use super::render::text;
 use super::{Dissector, Findings, Protocol, Role};
 use crate::event::{Login, Mongodb};
@@ -36,8 +36,7 @@ const ROUTINE: [&str; 4] = ["hello", "isMaster", "ismaster", "ping"];
 /// Reads one connection.
 #[derive(Debug)]
 pub(super) struct Dissection {
-    client: Framer,
-    server: Framer,
+    framers: Framers,
     session: Session,
 }
 
@@ -60,21 +59,14 @@ struct Asked {
 
 impl Dissection {
     pub(super) fn new() -> Self {
-        Self {
-            client: Framer::new(MAX_MESSAGE),
-            server: Framer::new(MAX_MESSAGE),
-            session: Session::default(),
-        }
+        Self { framers: Framers::new(MAX_MESSAGE), session: Session::default() }
     }
 }
 
 impl Dissector for Dissection {
     fn on_data(&mut self, at: Timestamp, sender: Role, mut data: &[u8], out: &mut Findings) {
-        let Self { client, server, session } = self;
-        let framer = match sender {
-            Role::Client => client,
-            Role::Server => server,
-        };
+        let Self { framers, session } = self;
+        let framer = framers.of(sender);
         while let Some(message) = framer.next(&mut data, message_size) {
             let Some(document) = document(message.head) else { continue };
             match sender {
@@ -85,10 +77,7 @@ impl Dissector for Dissection {
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
-        match sender {
-            Role::Client => self.client.lose(bytes),
-            Role::Server => self.server.lose(bytes),
-        }
+        self.framers.lose(sender, bytes);
     }
 
     fn on_end(&mut self, at: Timestamp, out: &mut Findings) {
@@ -98,13 +87,12 @@ impl Dissector for Dissection {
     }
 
     fn wants(&self, _: Role) -> bool {
-        !self.client.is_lost() || !self.session.pending.is_empty()
+        !self.framers.is_lost(Role::Client) || !self.session.pending.is_empty()
     }
 
     fn bytes(&self) -> usize {
         size_of::<Self>()
-            + self.client.heap_bytes()
-            + self.server.heap_bytes()
+            + self.framers.heap_bytes()
             + self.session.pending.len() * (size_of::<Asked>() + 3 * MAX_NAME)
             + MAX_NAME
     }

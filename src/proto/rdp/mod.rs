@@ -6,7 +6,7 @@ mod names;
 mod nla;
 
 use super::bytes::{be16, byte, contains, filled, le16, le32, part, text};
-use super::framing::{Framer, Size};
+use super::framing::{Framers, Size};
 use super::{Dissector, Findings, Protocol, Role, dissector};
 use crate::event::{Conversation, Login, Rdp};
 use crate::time::Timestamp;
@@ -23,8 +23,7 @@ const RESTRICTED_ADMIN: u8 = 1;
 /// Reads one connection.
 #[derive(Debug)]
 pub(super) struct Dissect {
-    client: Framer,
-    server: Framer,
+    framers: Framers,
     stage: Stage,
     talk: Option<Conversation>,
 }
@@ -42,9 +41,8 @@ enum Stage {
 impl Dissect {
     /// A connection of which nothing was seen yet.
     pub(super) fn new() -> Self {
-        let framer = || Framer::new(HEAD);
         let stage = Stage::Opening(Box::default());
-        Self { client: framer(), server: framer(), stage, talk: None }
+        Self { framers: Framers::new(HEAD), stage, talk: None }
     }
 
     /// Takes a TPKT (RFC 1006), whose X.224 part begins at byte 4.
@@ -133,22 +131,14 @@ impl Dissector for Dissect {
     fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
         let mut data = data;
         while matches!(self.stage, Stage::Opening(_)) {
-            let mut framer = match sender {
-                Role::Client => std::mem::replace(&mut self.client, Framer::new(HEAD)),
-                Role::Server => std::mem::replace(&mut self.server, Framer::new(HEAD)),
-            };
-            if framer.is_lost() && matches!(measure(data), Size::Is(_)) {
-                framer.restart();
-            }
+            let mut framer = self.framers.take(sender);
+            framer.resume_at(data, measure);
             let found = framer.next(&mut data, measure).map(|message| message.head);
             let is_done = found.is_none();
             if let Some(packet) = found {
                 self.on_packet(sender, packet, out);
             }
-            match sender {
-                Role::Client => self.client = framer,
-                Role::Server => self.server = framer,
-            }
+            self.framers.put(sender, framer);
             if is_done {
                 break;
             }
@@ -160,10 +150,7 @@ impl Dissector for Dissect {
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
         match &mut self.stage {
-            Stage::Opening(_) => match sender {
-                Role::Client => self.client.lose(bytes),
-                Role::Server => self.server.lose(bytes),
-            },
+            Stage::Opening(_) => self.framers.lose(sender, bytes),
             Stage::Tls { inner, watch } => {
                 if let Some(inner) = inner {
                     inner.on_gap(sender, bytes);
@@ -212,7 +199,7 @@ impl Dissector for Dissect {
             }
             Stage::Over => 0,
         };
-        size_of::<Self>() + self.client.heap_bytes() + self.server.heap_bytes() + stage
+        size_of::<Self>() + self.framers.heap_bytes() + stage
     }
 }
 
