@@ -4,7 +4,7 @@ use super::ahead::KNOW;
 use super::analysis::Analysis;
 use super::batch::Tick;
 use super::intake::{Intake, IntakeStats};
-use super::shards::{Rank, ShardSet};
+use super::shards::ShardSet;
 use super::{Command, Lane, Observer, Outcome, View, feed};
 use crate::config::Config;
 use crate::decode::{Packet, glimpse};
@@ -20,14 +20,14 @@ struct InLine<'a> {
     analysis: Analysis,
     observer: &'a mut dyn Observer,
     /// What the shards have said and the analysis has not seen yet.
-    events: Vec<(Rank, Event)>,
+    events: Vec<Event>,
     /// Frames until the next look ahead.
     until_look: usize,
 }
 
 impl InLine<'_> {
     fn analyse(&mut self) {
-        for (_, event) in self.events.drain(..) {
+        for event in self.events.drain(..) {
             self.analysis.on_event(&event, self.observer);
         }
     }

@@ -71,12 +71,12 @@ impl ShardSet {
             }
             self.advance();
             while let Some(tick) = ticks.next_if(|tick| tick.number <= queued.number) {
-                self.on_tick(*tick, out);
+                self.rank_tick(*tick, out);
             }
-            self.on_packet(queued.number, &batch.packet(queued), out);
+            self.rank_packet(queued.number, &batch.packet(queued), out);
         }
         for tick in ticks {
-            self.on_tick(*tick, out);
+            self.rank_tick(*tick, out);
         }
         if let Some(end) = batch.end {
             self.finish(end, |rank, event| out.push((rank, event)));
@@ -123,28 +123,43 @@ impl ShardSet {
         }
     }
 
-    /// Takes a packet, the one that was expected if any was, and ranks what it makes known.
+    /// Takes a packet, the one that was expected if any was; what it makes known is appended to
+    /// `out`. Gives its shard.
     #[inline]
     pub(super) fn on_packet(
         &mut self,
         number: u64,
         packet: &Packet<'_>,
-        out: &mut Vec<(Rank, Event)>,
-    ) {
+        out: &mut Vec<Event>,
+    ) -> usize {
         let known = self.current.filter(|ahead| packet.glimpse() == Some(ahead.glimpse));
         let shard = known.map_or_else(|| shard_of(packet.shard_pair()), |ahead| ahead.shard);
         let index = self.index(shard);
-        let Some(table) = self.tables.get_mut(index) else { return };
-        let lookup = known.as_ref().map(|ahead| &ahead.lookup);
-        table.on_packet_of(lookup, number, packet, &mut self.scratch);
-        if !self.scratch.is_empty() {
-            let rank = (number, PACKET, shard);
-            out.extend(self.scratch.drain(..).map(|event| (rank, event)));
+        if let Some(table) = self.tables.get_mut(index) {
+            let lookup = known.as_ref().map(|ahead| &ahead.lookup);
+            table.on_packet_of(lookup, number, packet, out);
+        }
+        shard
+    }
+
+    /// Fires the timers of every shard, in order; what they say is appended to `out`.
+    pub(super) fn on_tick(&mut self, tick: Tick, out: &mut Vec<Event>) {
+        for table in &mut self.tables {
+            table.on_tick(tick.number, tick.now, out);
         }
     }
 
-    /// Fires the timers of every shard, in order, and ranks what they say.
-    pub(super) fn on_tick(&mut self, tick: Tick, out: &mut Vec<(Rank, Event)>) {
+    /// The same for a packet of a batch, ranked.
+    fn rank_packet(&mut self, number: u64, packet: &Packet<'_>, out: &mut Vec<(Rank, Event)>) {
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let shard = self.on_packet(number, packet, &mut scratch);
+        let rank = (number, PACKET, shard);
+        out.extend(scratch.drain(..).map(|event| (rank, event)));
+        self.scratch = scratch;
+    }
+
+    /// The same for a tick of a batch, ranked.
+    fn rank_tick(&mut self, tick: Tick, out: &mut Vec<(Rank, Event)>) {
         for (index, table) in self.tables.iter_mut().enumerate() {
             table.on_tick(tick.number, tick.now, &mut self.scratch);
             let rank = (tick.number, tick.ordinal, self.first + index * self.step);

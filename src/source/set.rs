@@ -21,8 +21,9 @@ use crate::time::Timestamp;
 
 /// Files that keep their descriptor while they are read; the usual limit of a process is 1024.
 const KEPT_OPEN: usize = 256;
-/// Bytes of buffer for one file, if there are few of them: about what the cache next to a core holds.
-const BUFFER: usize = 1 << 19;
+/// Bytes of buffer for one file, if there are few of them: a part of what the cache next to a core
+/// holds, so that a packet is still there when its turn comes.
+const BUFFER: usize = 1 << 17;
 /// Bytes of buffer for all files together, as far as [`SMALLEST_BUFFER`] allows.
 const BUFFERS: usize = 64 << 20;
 /// Bytes of buffer for one file, however many there are.
