@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test")]
 #![allow(clippy::disallowed_methods, reason = "live traffic takes wall time")]
 
+#[path = "support/keys.rs"]
+mod keys;
 #[path = "support/netns.rs"]
 mod netns;
 #[path = "support/people.rs"]

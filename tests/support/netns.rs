@@ -10,6 +10,7 @@
 use std::fs;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::tools::{command, said};
 
@@ -17,7 +18,7 @@ use crate::tools::{command, said};
 const PREFIX: &str = "ww";
 
 /// Programs that the lab is made with.
-pub(crate) const TOOLS: [&str; 3] = ["ip", "setpriv", "sh"];
+pub(crate) const TOOLS: [&str; 5] = ["ip", "setpriv", "sh", "ss", "unshare"];
 
 /// Whether this process may make namespaces. As with tools, CI must.
 pub(crate) fn permitted() -> bool {
@@ -115,10 +116,32 @@ impl Lab {
         whole
     }
 
+    /// The same for one that forks: what it leaves behind is killed with it.
+    pub(crate) fn inside_whole(&self, name: &str, program: &str) -> Command {
+        let mut whole = self.inside(name, "unshare");
+        // The first process of a namespace of processes takes all others along.
+        whole.args(["--fork", "--kill-child", "--pid", "--mount-proc", program]);
+        whole
+    }
+
     /// Starts a program that runs as long as the lab; what it says goes to the test's output.
     pub(crate) fn serve(&mut self, name: &str, program: &str, arguments: &[&str]) {
-        let child = self.inside(name, program).args(arguments).spawn().unwrap();
+        let child = self.inside_whole(name, program).args(arguments).spawn().unwrap();
         self.children.push(child);
+    }
+
+    /// Waits until somebody in a namespace listens on a TCP port. No packet shows that one waits.
+    pub(crate) fn await_listener(&self, name: &str, port: u16) {
+        let deadline = Instant::now() + Duration::from_secs(60);
+        while Instant::now() < deadline {
+            let filter = format!("sport = :{port}");
+            let found = self.inside(name, "ss").args(["-Hltn", &filter]).output().unwrap();
+            if !found.stdout.is_empty() {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        }
+        panic!("nobody listens on port {port} of {name}");
     }
 
     /// Starts a line of shell that runs as long as the lab. It has its own /run and may bind mounts,
@@ -156,10 +179,15 @@ fn sweep() {
 /// Kills what a program left behind in a namespace of ours (forks of sshd, workers of hydra), then
 /// removes it, and with it every interface in it.
 fn remove(namespace: &str) {
-    if let Ok(left) = command("ip").args(["netns", "pids", namespace]).output() {
-        for pid in String::from_utf8_lossy(&left.stdout).split_ascii_whitespace() {
-            let _ = command("kill").args(["-KILL", pid]).output();
+    // Again and again: what was about to fork when it was killed has done so since.
+    for _ in 0..50 {
+        let Ok(left) = command("ip").args(["netns", "pids", namespace]).output() else { break };
+        let left = String::from_utf8_lossy(&left.stdout);
+        if left.trim().is_empty() {
+            break;
         }
+        let _ = command("kill").arg("-KILL").args(left.split_ascii_whitespace()).output();
+        std::thread::sleep(Duration::from_millis(20));
     }
     let _ = command("ip").args(["netns", "del", namespace]).output();
 }

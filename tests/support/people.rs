@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::path::Path;
 use std::process::Child;
 
+use crate::keys;
 use crate::netns::Lab;
-use crate::tools::{command, said};
 
 /// Programs that they use.
 pub(crate) const TOOLS: [&str; 7] =
@@ -95,17 +95,15 @@ pub(crate) fn open_servers(lab: &mut Lab, folder: &Path) {
     let arguments = [&["-u", script, "10.77.0.10"], &known[..]].concat();
     lab.serve("dns", "python3", &arguments);
     open_sshd(lab, folder);
+    for (name, port) in [("web1", 80), ("web2", 80), ("web3", 80), ("ssh", 22)] {
+        lab.await_listener(name, port);
+    }
 }
 
 /// A real sshd with its own key, which knows no password, so every guess fails.
 fn open_sshd(lab: &mut Lab, folder: &Path) {
     let key = folder.join("host_key");
-    let made = command("ssh-keygen")
-        .args(["-q", "-t", "ed25519", "-N", "", "-f"])
-        .arg(&key)
-        .output()
-        .unwrap();
-    assert!(made.status.success(), "{}", said(&made));
+    keys::make(&key);
     let config = folder.join("sshd_config");
     let text = format!(
         "HostKey {}\nPidFile none\nUsePAM no\nPasswordAuthentication yes\nPermitRootLogin yes\n\
@@ -156,7 +154,7 @@ pub(crate) fn unleash(lab: &mut Lab, attacker: &Attacker, folder: &Path) -> Chil
     let mut parts = line.split(' ');
     let program = parts.next().unwrap();
     let log = std::fs::File::create(folder.join(format!("{}.log", attacker.name))).unwrap();
-    lab.inside(attacker.name, program)
+    lab.inside_whole(attacker.name, program)
         .args(parts)
         .current_dir(folder)
         .stdout(log.try_clone().unwrap())

@@ -131,10 +131,10 @@ fn key(operation: &str, walk: &mut Arguments<'_>) -> Subject {
         }
         "BaseRegSetValue" => {
             let object = walk.handle().and_then(|()| walk.counted_wide());
-            // REG_SZ and REG_EXPAND_SZ are text.
+            // REG_SZ and REG_EXPAND_SZ are text, whose last zero not every client sends.
             let kind = object.as_ref().and_then(|_| walk.u32());
-            let text = matches!(kind, Some(1 | 2)).then(|| walk.u32()).flatten();
-            let command = text.map(|_| utf16(walk.rest(), TEXT_LIMIT));
+            let text = matches!(kind, Some(1 | 2)).then(|| walk.bytes()).flatten();
+            let command = text.map(|text| utf16(text, TEXT_LIMIT));
             Subject { object, command }
         }
         _ => Subject::default(),
@@ -345,11 +345,11 @@ mod tests {
     #[test]
     fn tells_keys_accounts_and_machines() {
         let key = [&HANDLE[..], &counted("SAM\\SAM")];
-        let value = [&HANDLE[..], &counted("Run"), &[1, 0, 0, 0, 4, 0, 0, 0], b"a\0b\0"];
+        let value = [&HANDLE[..], &counted("Run"), &[1, 0, 0, 0, 2, 0, 0, 0], b"a\0", &[0xbf; 2]];
         let machine = [&[1, 0, 0, 0][..], &wide("\\\\DC"), &wide("DC$")];
 
         assert_eq!(told("winreg", "BaseRegSaveKey", &key), says("SAM\\SAM", ""));
-        assert_eq!(told("winreg", "BaseRegSetValue", &value), says("Run", "ab"));
+        assert_eq!(told("winreg", "BaseRegSetValue", &value), says("Run", "a"));
         assert_eq!(told("samr", "SamrCreateUser2InDomain", &key), says("SAM\\SAM", ""));
         let found = told("netlogon", "NetrServerAuthenticate3", &machine);
         assert_eq!(found, says("DC$", ""));

@@ -107,6 +107,12 @@ impl<'a> Arguments<'a> {
         Some(utf16(bytes, TEXT_LIMIT))
     }
 
+    /// An array of bytes: its size, then they.
+    pub(super) fn bytes(&mut self) -> Option<&'a [u8]> {
+        let size = self.u32()?;
+        self.take(size, 1)
+    }
+
     fn counted(&mut self, width: usize) -> Option<&'a [u8]> {
         let (size, offset, length) = (self.u32()?, self.u32()?, self.u32()?);
         if offset != 0 || length > size {
@@ -208,6 +214,14 @@ pub(super) mod tests {
         assert_eq!(Arguments::new(&[0; 4]).wide_if_any(), Some(None));
         assert_eq!(Arguments::new(&[0; 4]).bstr().as_deref(), Some(""));
         assert_eq!(Arguments::new(&[0; 8]).counted_wide().as_deref(), Some(""));
+    }
+
+    #[test]
+    fn an_array_ends_where_its_size_says() {
+        let mut arguments = Arguments::new(&[3, 0, 0, 0, b'a', b'b', b'c', 0xbf, 9, 0, 0, 0]);
+
+        assert_eq!(arguments.bytes(), Some(&b"abc"[..]));
+        assert_eq!(arguments.u32(), Some(9));
     }
 
     #[test]
