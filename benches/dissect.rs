@@ -42,11 +42,14 @@ const QUADRATIC: f64 = 4.0;
 /// What takes less than this for a byte is too short to compare.
 const NOTICEABLE: f64 = 5.0;
 
+/// What is said in turn.
+type Talk = Vec<(Role, Vec<u8>)>;
+
 /// A conversation that begins with `opening` and goes on with `unit` over and over.
 struct Stream {
     name: &'static str,
-    opening: Vec<(Role, Vec<u8>)>,
-    unit: Vec<(Role, Vec<u8>)>,
+    opening: Talk,
+    unit: Talk,
 }
 
 /// The worst stream of a protocol.
@@ -233,7 +236,7 @@ fn general() -> Vec<(&'static str, Vec<u8>)> {
 }
 
 /// How a conversation has to begin for its dissector to go on.
-fn opening(protocol: Protocol) -> Vec<(Role, Vec<u8>)> {
+fn opening(protocol: Protocol) -> Talk {
     let text = |role, text: &str| (role, text.as_bytes().to_vec());
     match protocol {
         Protocol::Ftp => vec![text(Server, "220 x\r\n")],
@@ -276,7 +279,7 @@ fn opening(protocol: Protocol) -> Vec<(Role, Vec<u8>)> {
 }
 
 /// What may trouble this protocol's parser.
-fn particular(protocol: Protocol) -> Vec<(&'static str, Vec<(Role, Vec<u8>)>)> {
+fn particular(protocol: Protocol) -> Vec<(&'static str, Talk)> {
     let text = |role, text: &str| (role, text.as_bytes().to_vec());
     let netbios = |message: &[u8]| [&[0, 0, 0, message.len() as u8], message].concat();
     let smb1 = |command: u8, words: &[u8]| {
