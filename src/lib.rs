@@ -14,6 +14,7 @@ pub mod eval;
 pub mod event;
 pub mod flow;
 pub mod incident;
+mod index;
 pub mod inventory;
 pub mod net;
 pub mod pipeline;

@@ -6,13 +6,13 @@ use std::time::Duration;
 
 use prefetch_index::prefetch_index;
 
-use super::index::Index;
 use super::key::{End, FlowKey, Orientation};
 use super::reading::Reading;
 use super::store::{NOWHERE, Queue};
 use super::tcp::Tcp;
 use crate::decode::Tunnel;
 use crate::event::{Conversation, Opening, Outcome};
+use crate::index::Index;
 use crate::net::{MacAddr, Transport};
 use crate::proto::{Protocol, Role};
 use crate::time::Timestamp;

@@ -15,7 +15,6 @@ mod expectations;
 mod expiry;
 mod history;
 mod icmp;
-mod index;
 mod key;
 mod oddity;
 mod outcome;

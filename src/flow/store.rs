@@ -8,9 +8,9 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 
 use super::connection::Connection;
-use super::index::Index;
-pub(super) use super::index::NOWHERE;
 use super::key::FlowKey;
+use crate::index::Index;
+pub(super) use crate::index::NOWHERE;
 use crate::time::Timestamp;
 
 /// What a connection waits for.

@@ -119,6 +119,18 @@ impl Inventory {
         }
     }
 
+    /// Has the part of the index fetched that a look-up of `addr` will read.
+    #[inline]
+    pub fn prefetch_index(&self, addr: IpAddr) {
+        self.hosts.prefetch_index(&addr);
+    }
+
+    /// Has what is known of `addr` fetched, whose part of the index is at hand.
+    #[inline]
+    pub fn prefetch(&self, addr: IpAddr) {
+        self.hosts.prefetch(&addr);
+    }
+
     /// What is known of `addr`; nothing if it never sent anything.
     pub fn host(&self, addr: IpAddr) -> Option<&Host> {
         self.hosts.peek(&addr)

@@ -1,9 +1,12 @@
 //! A table with a budget in bytes, that forgets outsiders before the hosts of the house.
 
 use std::hash::{BuildHasher, Hash};
+use std::slice;
 
 use foldhash::fast::RandomState;
-use hashbrown::HashTable;
+use prefetch_index::prefetch_index;
+
+use crate::index::{Index, NOWHERE};
 
 /// Something that knows what it costs.
 pub trait Weigh {
@@ -26,7 +29,7 @@ pub trait Weigh {
 /// apart from them, since moving an entry to the end of its list changes those of three others.
 #[derive(Debug)]
 pub struct Table<K, V> {
-    index: HashTable<u32>,
+    index: Index,
     hasher: RandomState,
     entries: Vec<Option<(K, V)>>,
     links: Vec<Link>,
@@ -53,8 +56,6 @@ struct Ends {
     newest: u32,
 }
 
-/// No entry.
-const NOWHERE: u32 = u32::MAX;
 const EMPTY: Ends = Ends { oldest: NOWHERE, newest: NOWHERE };
 
 impl<K: Eq + Hash, V: Weigh> Table<K, V> {
@@ -65,7 +66,7 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
     /// An empty table that stays within `budget` bytes.
     pub fn new(budget: usize) -> Self {
         Self {
-            index: HashTable::new(),
+            index: Index::default(),
             hasher: RandomState::default(),
             entries: Vec::new(),
             links: Vec::new(),
@@ -82,6 +83,21 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
     pub fn peek(&self, key: &K) -> Option<&V> {
         let (_, value) = self.entry(self.find(key)?)?;
         Some(value)
+    }
+
+    /// Has the part of the index fetched that a look-up of `key` will read.
+    #[inline]
+    pub fn prefetch_index(&self, key: &K) {
+        self.index.prefetch(self.hasher.hash_one(key));
+    }
+
+    /// Has the first part of the value of `key` fetched, whose part of the index is at hand.
+    #[inline]
+    pub fn prefetch(&self, key: &K) {
+        let found = self.index.find(self.hasher.hash_one(key), |_| true);
+        if let Some(entry) = found.and_then(|at| self.entries.get(at as usize)) {
+            prefetch_index(slice::from_ref(entry), 0);
+        }
     }
 
     /// Changes the value of `key`, made first where it is missing, and evicts what is then too
@@ -162,8 +178,8 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
     }
 
     fn find(&self, key: &K) -> Option<u32> {
-        let same = |&at: &u32| self.entry(at).is_some_and(|(known, _)| known == key);
-        self.index.find(self.hasher.hash_one(key), same).copied()
+        let same = |at| self.entry(at).is_some_and(|(known, _)| known == key);
+        self.index.find(self.hasher.hash_one(key), same)
     }
 
     fn insert(&mut self, key: K, value: V, is_own: bool) -> u32 {
@@ -192,11 +208,7 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
                 (self.entries.len() - 1) as u32
             }
         };
-        let Self { index, hasher, entries, .. } = self;
-        index.insert_unique(hash, at, |&at| {
-            let entry = entries.get(at as usize).and_then(Option::as_ref);
-            entry.map_or(0, |(key, _)| hasher.hash_one(key))
-        });
+        self.index.insert(hash, at);
         self.append(at);
         at
     }
@@ -205,9 +217,7 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
         let (key, value) = self.entries.get_mut(at as usize)?.take()?;
         self.unlink(at);
         let hash = self.hasher.hash_one(&key);
-        if let Ok(entry) = self.index.find_entry(hash, |&other| other == at) {
-            entry.remove();
-        }
+        self.index.remove(hash, at);
         self.free.push(at);
         self.heap = self.heap.saturating_sub(value.heap_bytes());
         Some(value)

@@ -86,6 +86,27 @@ impl Analysis {
         self.alerts.reload(&config.alerts, &self.network, config.sensor.name());
     }
 
+    /// Takes events, in order, through everything.
+    ///
+    /// What is known of their hosts is all over memory; so while one is looked at, that of some
+    /// behind it is asked for, in two steps (decision 6 has the same for packets).
+    pub fn on_events(&mut self, events: &[Event], observer: &mut dyn Observer) {
+        /// How many events ahead the index is asked.
+        const FIND: usize = 12;
+        /// How many events ahead the hosts are.
+        const READ: usize = 6;
+        let ends = |at: usize| events.get(at)?.conversation.map(|t| [t.client.addr, t.server.addr]);
+        for (at, event) in events.iter().enumerate() {
+            for addr in ends(at + FIND).into_iter().flatten() {
+                self.inventory.prefetch_index(addr);
+            }
+            for addr in ends(at + READ).into_iter().flatten() {
+                self.inventory.prefetch(addr);
+            }
+            self.on_event(event, observer);
+        }
+    }
+
     /// Takes one event through inventory, detectors, scores and alerts.
     pub fn on_event(&mut self, event: &Event, observer: &mut dyn Observer) {
         observer.on_event(event);

@@ -13,7 +13,7 @@ use crate::source::Source;
 use crate::time::Timestamp;
 
 /// Events that wait for each other at most, to be analysed together.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 128;
 
 struct InLine<'a> {
     shards: ShardSet,
@@ -27,9 +27,8 @@ struct InLine<'a> {
 
 impl InLine<'_> {
     fn analyse(&mut self) {
-        for event in self.events.drain(..) {
-            self.analysis.on_event(&event, self.observer);
-        }
+        self.analysis.on_events(&self.events, self.observer);
+        self.events.clear();
     }
 }
 
@@ -101,8 +100,15 @@ pub(super) fn run(
     };
     feed(source, &mut intake, &mut lane, turn.as_ref(), commands);
     lane.analyse();
-    let InLine { shards, analysis, observer, .. } = &mut lane;
-    shards.finish(intake.end(), |_, event| analysis.on_event(&event, &mut **observer));
+    let InLine { shards, analysis, observer, events, .. } = &mut lane;
+    shards.finish(intake.end(), |_, event| {
+        events.push(event);
+        if events.len() >= TOGETHER {
+            analysis.on_events(events, &mut **observer);
+            events.clear();
+        }
+    });
+    lane.analyse();
     lane.analysis.finish(intake.now(), lane.observer);
     let flow = lane.shards.stats();
     let touched = lane.analysis.take_touched();

@@ -1,8 +1,9 @@
-//! Where a connection is, by the hash of its key: what the packet path asks most.
+//! Where an entry of a table is, by the hash of its key: what the packet path asks most, and what
+//! each event asks a dozen times.
 //!
 //! A hash table for one purpose. Each place holds half of a hash and a slot, eight bytes, so that a
 //! search usually reads one cache line, whose address follows from the hash alone; therefore the
-//! lines of many packets can be fetched side by side ([`Index::prefetch`]), which the two levels of a
+//! lines of many look-ups can be fetched side by side ([`Index::prefetch`]), which the two levels of a
 //! general table (control bytes, then entries) do not allow. Linear probing; what is removed is
 //! closed up by moving its followers back (Knuth, TAOCP 3, section 6.4, algorithm R), so nothing
 //! is ever searched for past an empty place, and no tombstone is left.
@@ -10,9 +11,9 @@
 use prefetch_index::prefetch_index;
 
 /// A slot that is none.
-pub(super) const NOWHERE: u32 = u32::MAX;
+pub(crate) const NOWHERE: u32 = u32::MAX;
 
-/// Half a hash, and the slot of the connection that has it.
+/// Half a hash, and the slot of the entry that has it.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     tag: u32,
@@ -21,22 +22,22 @@ struct Place {
 
 const EMPTY: Place = Place { tag: 0, slot: NOWHERE };
 
-/// Slots of connections by the hashes of their keys.
+/// Slots of entries by the hashes of their keys.
 #[derive(Debug, Default)]
-pub(super) struct Index {
+pub(crate) struct Index {
     /// As many as a power of two, or none.
     places: Vec<Place>,
     len: usize,
 }
 
 impl Index {
-    /// Bytes a connection takes here: 8 at a load between 3/8 and 3/4.
-    pub(super) const BYTES: usize = 16;
+    /// Bytes an entry takes here: 8 at a load between 3/8 and 3/4.
+    pub(crate) const BYTES: usize = 16;
 
     const SMALLEST: usize = 64;
 
-    /// Connections held.
-    pub(super) const fn len(&self) -> usize {
+    /// Entries held.
+    pub(crate) const fn len(&self) -> usize {
         self.len
     }
 
@@ -61,13 +62,13 @@ impl Index {
 
     /// Has the place fetched where a search for `hash` begins.
     #[inline]
-    pub(super) fn prefetch(&self, hash: u64) {
+    pub(crate) fn prefetch(&self, hash: u64) {
         prefetch_index(&self.places, self.home(Self::tag(hash)));
     }
 
     /// The slot with this hash for which `is_it` holds.
     #[inline]
-    pub(super) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
+    pub(crate) fn find(&self, hash: u64, mut is_it: impl FnMut(u32) -> bool) -> Option<u32> {
         let tag = Self::tag(hash);
         let mut at = self.home(tag);
         loop {
@@ -83,7 +84,7 @@ impl Index {
     }
 
     /// Takes a slot in; it must not be held already.
-    pub(super) fn insert(&mut self, hash: u64, slot: u32) {
+    pub(crate) fn insert(&mut self, hash: u64, slot: u32) {
         if (self.len + 1) * 4 > self.places.len() * 3 {
             self.grow();
         }
@@ -92,7 +93,7 @@ impl Index {
     }
 
     /// Takes a slot out.
-    pub(super) fn remove(&mut self, hash: u64, slot: u32) {
+    pub(crate) fn remove(&mut self, hash: u64, slot: u32) {
         let mut hole = self.home(Self::tag(hash));
         while self.place(hole).slot != slot {
             if self.place(hole).slot == NOWHERE {
