@@ -11,7 +11,7 @@ use crate::keys;
 use crate::netns::Lab;
 
 /// Programs that they use, and the folder of impacket's.
-pub(crate) const TOOLS: [&str; 16] = [
+pub(crate) const TOOLS: [&str; 17] = [
     "smbd",
     "smbpasswd",
     "smbclient",
@@ -27,6 +27,7 @@ pub(crate) const TOOLS: [&str; 16] = [
     "curl",
     "python3",
     "mount",
+    "timeout",
     IMPACKET,
 ];
 
@@ -85,13 +86,15 @@ pub(crate) const WALKERS: [Walker; 10] = [
         detector: "lateral.admin_share",
         techniques: &["T1021.002", "T1570"],
     },
-    // Samba answers that it creates no services, so this is a walker whom every host refuses.
+    // Samba answers that it creates no services, so this is a walker whom every host refuses. On a
+    // busy machine a call may hang for minutes: then the walk goes on without that host, and comes
+    // back to it.
     Walker {
         name: "service",
         address: "10.77.0.122",
         entered_from: None,
-        line: r#"for host in $VICTIMS; do
-            python3 $IMPACKET/services.py $LOGIN@$host create \
+        line: r#"for host in $VICTIMS $VICTIMS $VICTIMS; do
+            timeout 15 python3 $IMPACKET/services.py $LOGIN@$host create \
                 -name Updater -display Updater -path 'C:\Windows\svcupd.exe'
         done"#,
         detector: "lateral.service",
@@ -101,7 +104,9 @@ pub(crate) const WALKERS: [Walker; 10] = [
         name: "accounts",
         address: "10.77.0.123",
         entered_from: None,
-        line: "for host in $VICTIMS; do python3 $IMPACKET/samrdump.py $LOGIN@$host; done",
+        line: "for host in $VICTIMS $VICTIMS; do
+            timeout 15 python3 $IMPACKET/samrdump.py $LOGIN@$host
+        done",
         detector: "lateral.enumeration",
         techniques: &["T1087.001", "T1069.001"],
     },
