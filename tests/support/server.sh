@@ -13,6 +13,13 @@ home=$folder/$host
 mount --bind "$folder/passwd" /etc/passwd
 mount --bind "$folder/shadow" /etc/shadow
 
+# Samba asks for the machine's own name, and must not wait for a resolver that nobody reaches from
+# here: with an empty file, the question goes to this host, which refuses it at once.
+printf '127.0.0.1 localhost %s\n' "$(uname -n)" >"$home/hosts-of-$service"
+: >"$home/resolver-of-$service"
+[ ! -e /etc/hosts ] || mount --bind "$home/hosts-of-$service" /etc/hosts
+[ ! -e /etc/resolv.conf ] || mount --bind "$home/resolver-of-$service" /etc/resolv.conf
+
 case $service in
   smb)
     mkdir -p "$home/samba/private" "$home/public" "$home/windows" "$home/system"

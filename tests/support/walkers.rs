@@ -86,9 +86,8 @@ pub(crate) const WALKERS: [Walker; 10] = [
         detector: "lateral.admin_share",
         techniques: &["T1021.002", "T1570"],
     },
-    // Samba answers that it creates no services, so this is a walker whom every host refuses. On a
-    // busy machine a call may hang for minutes: then the walk goes on without that host, and comes
-    // back to it.
+    // Samba answers that it creates no services, so this is a walker whom every host refuses. Should a
+    // call hang, the walk goes on without that host and comes back to it.
     Walker {
         name: "service",
         address: "10.77.0.122",
