@@ -7,8 +7,8 @@ use clap::Parser;
 use wormwatch::cli::{self, Cli, Look};
 use wormwatch::engine::ReplayEngine;
 
-/// Connections, records and evidence are small, many, and freed in another order than they came in;
-/// the system's allocator took a sixth of a replay's time for them.
+/// Connections, records and evidence are small, many, and freed in another order than they came in:
+/// what the system's allocator is slowest at.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

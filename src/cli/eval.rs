@@ -5,11 +5,11 @@ use std::fmt::Write as _;
 use std::io::Write;
 use std::path::Path;
 
-use comfy_table::{CellAlignment, ContentArrangement, Table};
+use comfy_table::CellAlignment;
 use serde::Serialize;
 
 use super::args::EvalArgs;
-use super::look::{BOLD, TABLE, clean};
+use super::look::{BOLD, clean};
 use super::progress::Bar;
 use super::{Engine, EngineError, Error, Look, Replay, Status, emit, tuned};
 use crate::eval::{self, Bin, Capture, Judged, Measures, Request, reliability};
@@ -185,9 +185,7 @@ impl<'a> Report<'a> {
 impl Report<'_> {
     /// A table of some measures, a line a label and one for all.
     fn columns(&self, columns: &[Column]) -> String {
-        let mut table = Table::new();
-        table.load_style(TABLE).force_no_tty();
-        table.set_content_arrangement(ContentArrangement::Disabled);
+        let mut table = Look::default().table();
         table.set_header(["label"].into_iter().chain(columns.iter().map(|(title, _)| *title)));
         let all = ("all".to_owned(), &self.all);
         let labels = self.labels.iter().map(|(label, measures)| (label.clone(), measures));

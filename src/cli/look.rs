@@ -3,7 +3,7 @@
 use std::io::IsTerminal;
 
 use anstyle::{AnsiColor, Style};
-use comfy_table::{LineStyle, TableStyle};
+use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::incident::Severity;
 use crate::score::Verdict;
@@ -27,13 +27,28 @@ impl Look {
         Self { colour: terminal && !refused && !dumb, terminal }
     }
 
+    /// An empty table that looks like this.
+    pub(super) fn table(self) -> Table {
+        let mut table = Table::new();
+        table.load_style(TABLE);
+        if self.terminal {
+            table.set_content_arrangement(ContentArrangement::Dynamic);
+        } else {
+            table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
+        }
+        if self.colour {
+            table.enforce_styling();
+        }
+        table
+    }
+
     pub(super) fn paint(self, style: Style, text: &str) -> String {
         if self.colour { format!("{style}{text}{style:#}") } else { text.to_owned() }
     }
 }
 
 /// Tables have a line under their titles and nothing else.
-pub(super) const TABLE: TableStyle =
+const TABLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
 pub(super) const BOLD: Style = Style::new().bold();

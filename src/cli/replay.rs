@@ -6,10 +6,10 @@ use std::io::Write;
 use std::path::Path;
 use std::time::Instant;
 
-use comfy_table::{Cell, ContentArrangement, Table};
+use comfy_table::Cell;
 
 use super::args::ReplayArgs;
-use super::look::{BOLD, TABLE, clean, counted, severity_style, size, verdict_style};
+use super::look::{BOLD, clean, counted, severity_style, size, verdict_style};
 use super::progress::Bar;
 use super::{Engine, Error, Look, Replay, Status, emit, replay_json, tuned};
 use crate::detect::Evidence;
@@ -116,16 +116,7 @@ fn hosts(page: &mut String, summary: &Summary, look: Look) {
     if worth.is_empty() {
         line!(page, "No host is suspicious.");
     } else {
-        let mut table = Table::new();
-        table.load_style(TABLE);
-        if look.terminal {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
-        }
-        if look.colour {
-            table.enforce_styling();
-        }
+        let mut table = look.table();
         let titles = ["verdict", "score", "host", "what it did", "to how many"];
         table.set_header(titles.map(|title| styled(Cell::new(title), look, BOLD)));
         for report in worth.iter().take(HOSTS) {

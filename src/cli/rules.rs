@@ -7,11 +7,10 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use comfy_table::{ContentArrangement, Table};
 use serde::Serialize;
 
 use super::args::{RuleCheckArgs, RuleListArgs, RuleTestArgs, RulesCommand};
-use super::look::{TABLE, clean, counted};
+use super::look::{clean, counted};
 use super::{Engine, Error, Look, Replay, Status, emit};
 use crate::config::Config;
 use crate::detect::Family;
@@ -116,13 +115,7 @@ fn list(args: &RuleListArgs, out: &mut dyn Write, look: Look) -> Result<Status, 
             );
         }
     } else {
-        let mut table = Table::new();
-        table.load_style(TABLE);
-        if look.terminal {
-            table.set_content_arrangement(ContentArrangement::Dynamic);
-        } else {
-            table.force_no_tty().set_content_arrangement(ContentArrangement::Disabled);
-        }
+        let mut table = look.table();
         table.set_header(HEAD);
         for rule in &listed {
             table.add_row(rule.cells());
