@@ -1,6 +1,7 @@
 //! `dns`: a name query with its answer, in the fields of Zeek's log; for multicast DNS, LLMNR and
 //! NetBIOS as well, where anybody may answer.
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -27,13 +28,13 @@ pub struct Dns {
     pub qclass: Option<u16>,
     /// The same in words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub qclass_name: Option<String>,
+    pub qclass_name: Option<Cow<'static, str>>,
     /// The type of the question.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub qtype: Option<u16>,
     /// The same in words.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub qtype_name: Option<String>,
+    pub qtype_name: Option<Cow<'static, str>>,
     /// The result.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rcode: Option<u8>,

@@ -5,6 +5,9 @@ use super::super::bytes::{be16, be32, byte, part};
 /// Bytes of a name (RFC 1035 section 3.1), NetBIOS' longer ones included.
 const MAX_NAME: usize = 512;
 
+/// Bytes that are enough for most names.
+const USUAL_NAME: usize = 64;
+
 /// Labels and pointers of a name that are followed.
 const MAX_LABELS: usize = 128;
 
@@ -42,10 +45,11 @@ pub(super) struct Question {
     pub(super) class: u16,
 }
 
-/// A resource record; `data` is where its data lies.
-#[derive(Clone, Debug, PartialEq, Eq)]
+/// A resource record, whose name is read only for who asks; `data` is where its data lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Resource {
-    pub(super) name: String,
+    /// Where its name lies.
+    name: usize,
     pub(super) kind: u16,
     pub(super) ttl: u32,
     pub(super) data: (usize, usize),
@@ -80,18 +84,29 @@ impl<'m> Reader<'m> {
         Some(question)
     }
 
+    /// Goes on behind the next question.
+    pub(super) fn skip_question(&mut self) -> Option<()> {
+        self.at = walk(self.message, self.at, |_| Some(()))? + 4;
+        Some(())
+    }
+
     /// The next resource record.
     pub(super) fn resource(&mut self) -> Option<Resource> {
-        let (name, end) = name(self.message, self.at)?;
+        let end = walk(self.message, self.at, |_| Some(()))?;
         let length = usize::from(be16(self.message, end + 8)?);
         let resource = Resource {
-            name,
+            name: self.at,
             kind: be16(self.message, end)?,
             ttl: be32(self.message, end + 4)?,
             data: (end + 10, length),
         };
         self.at = end + 10 + length;
         Some(resource)
+    }
+
+    /// What `resource` is about.
+    pub(super) fn name_of(&self, resource: &Resource) -> String {
+        name(self.message, resource.name).map_or_else(String::new, |(name, _)| name)
     }
 
     /// The data of `resource`, as much of it as is there.
@@ -107,29 +122,38 @@ impl<'m> Reader<'m> {
     }
 }
 
-/// The name at `at`, in lower case, and where what follows it begins. Pointers only lead back, so
-/// that none leads round; at one that leads on, the name ends.
+/// The name at `at`, in lower case, and where what follows it begins.
 fn name(message: &[u8], at: usize) -> Option<(String, usize)> {
-    let (mut text, mut at, mut end) = (Vec::new(), at, None);
+    let mut text = Vec::with_capacity(USUAL_NAME);
+    let end = walk(message, at, |label| {
+        if !text.is_empty() {
+            text.push(b'.');
+        }
+        text.extend_from_slice(label);
+        (text.len() <= MAX_NAME).then_some(())
+    })?;
+    let mut name = printable(text);
+    name.make_ascii_lowercase();
+    Some((name, end))
+}
+
+/// Gives each label of the name at `at`; returns where what follows it begins. Pointers only lead back,
+/// so that none leads round; at one that leads on, the name ends.
+fn walk(message: &[u8], at: usize, mut each: impl FnMut(&[u8]) -> Option<()>) -> Option<usize> {
+    let (mut at, mut end) = (at, None);
     for _ in 0..MAX_LABELS {
         match byte(message, at)? {
-            0 => return Some((lower(&text), end.unwrap_or(at + 1))),
+            0 => return Some(end.unwrap_or(at + 1)),
             length @ 1..=63 => {
-                if !text.is_empty() {
-                    text.push(b'.');
-                }
                 let from = at + 1;
-                text.extend_from_slice(message.get(from..from + usize::from(length))?);
-                if text.len() > MAX_NAME {
-                    return None;
-                }
                 at = from + usize::from(length);
+                each(message.get(from..at)?)?;
             }
             0xc0..=0xff => {
                 let target = usize::from(be16(message, at)? & 0x3fff);
                 let end = *end.get_or_insert(at + 2);
                 if target >= at {
-                    return Some((lower(&text), end));
+                    return Some(end);
                 }
                 at = target;
             }
@@ -139,12 +163,16 @@ fn name(message: &[u8], at: usize) -> Option<(String, usize)> {
     None
 }
 
-fn lower(name: &[u8]) -> String {
-    printable(name).to_ascii_lowercase()
+/// A name with control characters written as Zeek writes them.
+pub(super) fn printable(name: Vec<u8>) -> String {
+    if name.iter().any(u8::is_ascii_control) || !name.is_ascii() {
+        return written_out(&name);
+    }
+    String::from_utf8(name).unwrap_or_default()
 }
 
-/// A name with control characters written as Zeek writes them.
-pub(super) fn printable(name: &[u8]) -> String {
+#[cold]
+fn written_out(name: &[u8]) -> String {
     let mut text = String::with_capacity(name.len());
     for c in String::from_utf8_lossy(name).chars() {
         if c.is_ascii_control() {
@@ -180,7 +208,7 @@ mod tests {
 
     #[test]
     fn control_characters_are_written_out() {
-        assert_eq!(printable(b"\x01A\x7f"), "\\x01A\\x7f");
+        assert_eq!(printable(b"\x01A\x7f".to_vec()), "\\x01A\\x7f");
     }
 
     #[test]

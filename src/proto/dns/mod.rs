@@ -46,8 +46,8 @@ pub(super) struct Dns {
     ends: Option<(IpAddr, IpAddr)>,
     is_netbios: bool,
     pending: VecDeque<Pending>,
-    /// TCP's two directions.
-    framers: Framers,
+    /// The two directions of TCP, if it is that.
+    framers: Option<Box<Framers>>,
 }
 
 #[derive(Debug)]
@@ -64,7 +64,7 @@ impl Default for Dns {
             ends: None,
             is_netbios: false,
             pending: VecDeque::new(),
-            framers: Framers::new(MAX_MESSAGE),
+            framers: None,
         }
     }
 }
@@ -85,6 +85,10 @@ impl Dns {
             record.truncated = header.flags & 0x200 != 0;
             record.reserved = (header.flags >> 4) as u8 & 7;
             self.ask(&mut record, header, reader);
+            if self.pending.is_empty() {
+                // Most are alone.
+                self.pending.reserve_exact(1);
+            }
             self.pending.push_back(Pending { asked: at, sender, record });
         }
     }
@@ -100,6 +104,10 @@ impl Dns {
         let is_asked = |it: &Pending| it.record.trans_id == header.id && it.sender != sender;
         let at_place = self.pending.iter().position(is_asked);
         let asked = at_place.and_then(|place| self.pending.remove(place));
+        if self.pending.is_empty() {
+            // The connection may wait for another query for longer than for this one's answer.
+            self.pending = VecDeque::new();
+        }
         let (mut record, asked) = match asked {
             Some(pending) => (pending.record, Some(pending.asked)),
             None => (self.record(header), None),
@@ -109,7 +117,7 @@ impl Dns {
         } else {
             let mut reader = reader;
             for _ in 0..header.questions.min(MAX_QUESTIONS) {
-                let _ = reader.question();
+                let _ = reader.skip_question();
             }
             reader
         };
@@ -135,7 +143,7 @@ impl Dns {
                 record.rtt = asked.map(|asked| at.since(asked)).filter(|rtt| !rtt.is_zero());
                 // An announcement may ask as well, about something else.
                 if record.query.is_none() || (asked.is_none() && header.questions > 1) {
-                    record.query = Some(self.name(&resource.name));
+                    record.query = Some(self.name(reader.name_of(&resource)));
                 }
             }
             if let Some(answer) = render::answer(reader, &resource, self.is_netbios) {
@@ -158,7 +166,7 @@ impl Dns {
     ) -> Reader<'m> {
         for _ in 0..header.questions.min(MAX_QUESTIONS) {
             let Some(question) = reader.question() else { break };
-            record.query = Some(self.name(&question.name));
+            record.query = Some(self.name(question.name));
             record.qclass = Some(question.class);
             record.qtype = Some(question.kind);
         }
@@ -167,9 +175,9 @@ impl Dns {
         reader
     }
 
-    fn name(&self, name: &str) -> String {
-        let decoded = self.is_netbios.then(|| netbios::decode(name)).flatten();
-        decoded.unwrap_or_else(|| name.to_owned())
+    fn name(&self, name: String) -> String {
+        let decoded = self.is_netbios.then(|| netbios::decode(&name)).flatten();
+        decoded.unwrap_or(name)
     }
 
     fn record(&self, header: Header) -> event::Dns {
@@ -202,25 +210,26 @@ impl Dns {
 impl Dissector for Dns {
     fn on_start(&mut self, talk: &Conversation) {
         self.transport = talk.transport;
+        let is_tcp = talk.transport == Transport::Tcp;
+        self.framers = is_tcp.then(|| Box::new(Framers::new(MAX_MESSAGE)));
         self.ends = Some((talk.client.addr, talk.server.addr));
         self.is_netbios = [talk.client.port, talk.server.port].contains(&NETBIOS);
     }
 
     fn on_data(&mut self, at: Timestamp, sender: Role, data: &[u8], out: &mut Findings) {
-        if self.transport != Transport::Tcp {
+        let Some(mut framers) = self.framers.take() else {
             return self.on_message(at, sender, data, out);
-        }
-        let mut framer = self.framers.take(sender);
+        };
         let mut rest = data;
-        while let Some(message) = framer.next(&mut rest, measure) {
+        while let Some(message) = framers.of(sender).next(&mut rest, measure) {
             self.on_message(at, sender, message.head.get(2..).unwrap_or_default(), out);
         }
-        self.framers.put(sender, framer);
+        self.framers = Some(framers);
     }
 
     fn on_gap(&mut self, sender: Role, bytes: u64) {
-        if self.transport == Transport::Tcp {
-            self.framers.lose(sender, bytes);
+        if let Some(framers) = &mut self.framers {
+            framers.lose(sender, bytes);
         }
     }
 
@@ -231,7 +240,7 @@ impl Dissector for Dns {
     }
 
     fn wants(&self, sender: Role) -> bool {
-        !self.framers.is_lost(sender)
+        self.framers.as_ref().is_none_or(|framers| !framers.is_lost(sender))
     }
 
     fn bytes(&self) -> usize {
@@ -240,7 +249,7 @@ impl Dissector for Dns {
         size_of::<Self>()
             + self.pending.capacity() * size_of::<Pending>()
             + self.pending.len() * TEXTS
-            + self.framers.heap_bytes()
+            + self.framers.as_ref().map_or(0, |it| size_of::<Framers>() + it.heap_bytes())
     }
 }
 

@@ -26,7 +26,7 @@ pub(super) fn decode(encoded: &str) -> Option<String> {
 fn trimmed(name: &[u8]) -> String {
     let name = part(name, 0, NAME);
     let end = name.iter().rposition(|b| !matches!(b, b' ' | 0)).map_or(0, |last| last + 1);
-    printable(part(name, 0, end))
+    printable(part(name, 0, end).to_vec())
 }
 
 /// The first address of an address record: flags, then the address.

@@ -1,5 +1,6 @@
 //! Resource records, types and codes in Zeek's words.
 
+use std::borrow::Cow;
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use super::super::bytes::{be16, byte, part, text};
@@ -36,7 +37,7 @@ pub(super) fn answer(reader: Reader<'_>, resource: &Resource, is_netbios: bool) 
             let signer = name(18).filter(|name| !name.is_empty());
             Some(format!("RRSIG {} {}", be16(data, 0)?, signer.as_deref().unwrap_or("<Root>")))
         }
-        47 => name(0).map(|next| format!("NSEC {} {next}", resource.name)),
+        47 => name(0).map(|next| format!("NSEC {} {next}", reader.name_of(resource))),
         48 => Some(format!("DNSKEY {}", byte(data, 3)?)),
         50 => Some("NSEC3".to_owned()),
         51 => Some("NSEC3PARAM".to_owned()),
@@ -64,7 +65,7 @@ fn strings(kind: &str, mut data: &[u8]) -> String {
 }
 
 /// The name of a type.
-pub(super) fn kind(kind: u16, is_netbios: bool) -> String {
+pub(super) fn kind(kind: u16, is_netbios: bool) -> Cow<'static, str> {
     const NAMES: [&str; 66] = [
         "",
         "A",
@@ -151,11 +152,11 @@ pub(super) fn kind(kind: u16, is_netbios: bool) -> String {
         65_282 => "WINS-R",
         _ => NAMES.get(usize::from(kind)).copied().unwrap_or_default(),
     };
-    if named.is_empty() { format!("query-{kind}") } else { named.to_owned() }
+    if named.is_empty() { format!("query-{kind}").into() } else { named.into() }
 }
 
 /// The name of a class.
-pub(super) fn class(class: u16) -> String {
+pub(super) fn class(class: u16) -> Cow<'static, str> {
     let named = match class {
         1 => "C_INTERNET",
         2 => "C_CSNET",
@@ -163,9 +164,9 @@ pub(super) fn class(class: u16) -> String {
         4 => "C_HESIOD",
         254 => "C_NONE",
         255 => "C_ANY",
-        _ => return format!("qclass-{class}"),
+        _ => return format!("qclass-{class}").into(),
     };
-    named.to_owned()
+    named.into()
 }
 
 /// The name of a result.
