@@ -64,7 +64,7 @@ fn establish(table: &mut FlowTable, connections: u32, out: &mut Vec<Event>) {
             let ports = if up { (40_000, 22) } else { (22, 40_000) };
             let (src, dst) = if up { (client, 0) } else { (0, client) };
             let header = tcp(ports, flags, numbers, payload);
-            table.on_packet(1, &packet(0, src, dst, header), out);
+            table.on_packet(1, &packet(0, src, dst, header), None, out);
         }
     }
 }
@@ -89,7 +89,12 @@ fn established(c: &mut Criterion, connections: u32) {
                     tcp((22, 40_000), ACK, (515, seq), b"")
                 };
                 let (src, dst) = if i % 2 == 0 { (1 + host, 0) } else { (0, 1 + host) };
-                table.on_packet(u64::from(i), black_box(&packet(now, src, dst, header)), &mut out);
+                table.on_packet(
+                    u64::from(i),
+                    black_box(&packet(now, src, dst, header)),
+                    None,
+                    &mut out,
+                );
             }
             round = round.wrapping_add(1);
             out.clear();
@@ -112,7 +117,12 @@ fn flows(c: &mut Criterion) {
             for i in 0..PACKETS {
                 now += 100_000;
                 let header = tcp((40_000, 445), SYN, (i, 0), b"");
-                table.on_packet(u64::from(i), black_box(&packet(now, 0, 1 + i, header)), &mut out);
+                table.on_packet(
+                    u64::from(i),
+                    black_box(&packet(now, 0, 1 + i, header)),
+                    None,
+                    &mut out,
+                );
                 if i % 10_000 == 0 {
                     table.on_tick(u64::from(i), Timestamp::from_nanos(now), &mut out);
                 }
@@ -145,7 +155,7 @@ fn flows(c: &mut Criterion) {
                     let ports = if up { (40_000, 80) } else { (80, 40_000) };
                     let (src, dst) = if up { (client, 0) } else { (0, client) };
                     let header = tcp(ports, flags, numbers, payload);
-                    table.on_packet(1, black_box(&packet(now, src, dst, header)), &mut out);
+                    table.on_packet(1, black_box(&packet(now, src, dst, header)), None, &mut out);
                 }
                 if i % 1000 == 0 {
                     table.on_tick(1, Timestamp::from_nanos(now), &mut out);
@@ -172,7 +182,7 @@ fn flows(c: &mut Criterion) {
                     payload_len: 64,
                     payload,
                 });
-                table.on_packet(1, black_box(&packet(now, src, dst, header)), &mut out);
+                table.on_packet(1, black_box(&packet(now, src, dst, header)), None, &mut out);
             }
             out.clear();
         });

@@ -22,6 +22,7 @@ pub mod proto;
 pub mod rules;
 pub mod score;
 pub mod sink;
+mod slots;
 pub mod source;
 pub mod synth;
 pub mod time;

@@ -86,6 +86,38 @@ impl Endpoint {
     }
 }
 
+/// The two ends of a packet and what runs between them, as numbers: every packet has them compared
+/// and hashed, which the bytes of an [`IpAddr`] are not made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ends {
+    /// What runs between them.
+    pub transport: Transport,
+    /// Whether the addresses are IPv6.
+    pub is_v6: bool,
+    /// Address and port of who sends.
+    pub src: (u128, u16),
+    /// Address and port of who gets it.
+    pub dst: (u128, u16),
+}
+
+impl Ends {
+    /// From `src` to `dst`, whose addresses are of one family.
+    #[inline]
+    pub fn new(transport: Transport, src: Endpoint, dst: Endpoint) -> Self {
+        let number = |end: Endpoint| (bits(end.addr), end.port);
+        Self { transport, is_v6: src.addr.is_ipv6(), src: number(src), dst: number(dst) }
+    }
+}
+
+/// An address as a number.
+#[inline]
+pub const fn bits(addr: IpAddr) -> u128 {
+    match addr {
+        IpAddr::V4(v4) => v4.to_bits() as u128,
+        IpAddr::V6(v6) => v6.to_bits(),
+    }
+}
+
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.addr {

@@ -33,10 +33,16 @@ fn captures(directory: &Path, found: &mut Vec<PathBuf>) {
 fn read(inputs: &[PathBuf]) -> Vec<InputReport> {
     let mut set = CaptureSet::open(inputs).unwrap();
     let mut latest = None;
-    while let Next::Frame(frame) = set.next() {
-        assert!(latest <= Some(frame.ts), "time runs back");
-        assert!(frame.wire_len as usize >= frame.data.len());
-        latest = Some(frame.ts);
+    loop {
+        let mut frames = Vec::new();
+        if set.next(32, &mut frames) == Next::End {
+            break;
+        }
+        for frame in frames {
+            assert!(latest <= Some(frame.ts), "time runs back");
+            assert!(frame.wire_len as usize >= frame.data.len());
+            latest = Some(frame.ts);
+        }
     }
     let (read, total) = set.progress().unwrap();
     assert_eq!(read, total);

@@ -22,20 +22,21 @@ struct Memory {
 }
 
 impl Source for Memory {
-    fn next(&mut self) -> Next<'_> {
+    fn next<'a>(&'a mut self, _: usize, frames: &mut Vec<Frame<'a>>) -> Next {
         if !self.reader.advance() {
             return Next::End;
         }
         let frame = self.reader.frame().expect("the reader has advanced to a frame");
         self.last = self.last.max(frame.ts);
-        Next::Frame(Frame {
+        frames.push(Frame {
             ts: self.last,
             link: frame.link,
             input: 0,
             interface: (frame.interface & 0xff) as u16,
             wire_len: frame.wire_len,
             data: frame.data,
-        })
+        });
+        Next::Frames
     }
 
     fn inputs(&self) -> Vec<InputReport> {

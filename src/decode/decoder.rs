@@ -8,7 +8,7 @@ use super::{
     Body, DecodeConfig, FragmentStats, IpPacket, Linked, Oddities, Oddity, Packet, Skip,
     TransportHeader, Tunnel, arp, icmp, plain, transport, tunnel,
 };
-use crate::net::MacAddr;
+use crate::net::{Ends, MacAddr};
 use crate::source::Frame;
 
 /// How many IP packets may lie inside each other. Zeek stops at 2 tunnels; mirrored overlay
@@ -50,6 +50,20 @@ impl Decoder {
         self.network(frame, linked)
     }
 
+    /// Who talks to whom in the frame that nearly every frame is: TCP or UDP, whole and in no tunnel;
+    /// and all of its packet from the IP header on. What [`plain`](Self::plain) reads is such a frame.
+    #[inline]
+    pub fn glance<'a>(frame: &Frame<'a>) -> Option<(Ends, &'a [u8])> {
+        plain::glance(frame)
+    }
+
+    /// Lends the packet of such a frame to `then`: the same as [`network`](Self::network) gives for
+    /// it, sooner.
+    #[inline]
+    pub fn plain<R>(frame: &Frame<'_>, then: impl FnOnce(&Packet<'_>) -> R) -> Option<R> {
+        plain::read(frame, then)
+    }
+
     /// Takes off the link layer. This is all that recognising duplicates needs, and it changes
     /// nothing, so that a duplicate can be dropped before its fragments are counted twice.
     ///
@@ -60,8 +74,8 @@ impl Decoder {
         link::decode(frame)
     }
 
-    /// Decodes what [`link`](Self::link) found in `frame`. The payload is borrowed from the frame, or
-    /// from the decoder where it was reassembled.
+    /// Decodes what [`link`](Self::link) found in `frame`, layer by layer. The payload is borrowed
+    /// from the frame, or from the decoder where it was reassembled.
     ///
     /// # Errors
     /// The reason why there is no packet.
@@ -72,20 +86,6 @@ impl Decoder {
         linked: Linked<'a>,
     ) -> Result<Packet<'a>, Skip> {
         self.odd.clear();
-        if let Layer::Ip4(bytes) = linked.layer
-            && let Some(ip) = plain::ipv4(bytes)
-        {
-            return Ok(packet(frame, linked.labels, None, Body::Ip(ip)));
-        }
-        self.unusual(frame, linked)
-    }
-
-    /// The general way, layer by layer.
-    pub(super) fn unusual<'a>(
-        &'a mut self,
-        frame: &Frame<'a>,
-        linked: Linked<'a>,
-    ) -> Result<Packet<'a>, Skip> {
         let Self { fragments, wholes, odd } = self;
         let mut wholes = wholes.iter_mut();
         let Linked { mut labels, mut layer, mut missing } = linked;

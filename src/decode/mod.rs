@@ -6,7 +6,6 @@ mod config;
 mod datagram;
 mod decoder;
 mod fragment;
-mod glimpse;
 mod gre;
 mod icmp;
 mod ip;
@@ -25,12 +24,11 @@ use std::net::IpAddr;
 pub use config::DecodeConfig;
 pub use decoder::Decoder;
 pub use fragment::FragmentStats;
-pub use glimpse::{Glimpse, glimpse};
 pub use link::Linked;
 pub use oddity::{Oddities, Oddity};
 pub use skip::Skip;
 
-use crate::net::{Endpoint, MacAddr, Transport};
+use crate::net::{Endpoint, Ends, MacAddr, Transport};
 use crate::time::Timestamp;
 
 /// A decoded packet: the innermost addresses and transport, payload borrowed from the frame.
@@ -53,6 +51,20 @@ pub struct Packet<'a> {
 }
 
 impl Packet<'_> {
+    /// Who talks to whom, if it is TCP, UDP or SCTP.
+    #[inline]
+    pub fn ends(&self) -> Option<Ends> {
+        let Body::Ip(ip) = &self.body else { return None };
+        let (transport, src, dst) = match &ip.transport {
+            TransportHeader::Tcp(tcp) => (Transport::Tcp, tcp.src_port, tcp.dst_port),
+            TransportHeader::Udp(udp) => (Transport::Udp, udp.src_port, udp.dst_port),
+            TransportHeader::Sctp(sctp) => (Transport::Sctp, sctp.src_port, sctp.dst_port),
+            TransportHeader::Icmp(_) => return None,
+        };
+        let (src, dst) = (Endpoint::new(ip.src, src), Endpoint::new(ip.dst, dst));
+        Some(Ends::new(transport, src, dst))
+    }
+
     /// The two addresses that choose the flow worker, whichever comes first. An ICMP error belongs
     /// where the connection is that it is about, so it gives the quoted packet's.
     #[inline]
@@ -66,19 +78,6 @@ impl Packet<'_> {
                 _ => (ip.src, ip.dst),
             },
         }
-    }
-
-    /// Who talks to whom, if it is TCP or UDP.
-    #[inline]
-    pub fn glimpse(&self) -> Option<Glimpse> {
-        let Body::Ip(ip) = &self.body else { return None };
-        let (transport, src_port, dst_port) = match &ip.transport {
-            TransportHeader::Tcp(tcp) => (Transport::Tcp, tcp.src_port, tcp.dst_port),
-            TransportHeader::Udp(udp) => (Transport::Udp, udp.src_port, udp.dst_port),
-            TransportHeader::Icmp(_) | TransportHeader::Sctp(_) => return None,
-        };
-        let (src, dst) = (Endpoint::new(ip.src, src_port), Endpoint::new(ip.dst, dst_port));
-        Some(Glimpse { transport, src, dst })
     }
 }
 

@@ -1,21 +1,100 @@
-//! The shortest way through the decoder, for the packet that nearly every packet is: TCP or UDP in
-//! a whole IPv4 packet without options, captured to its end, and no tunnel.
+//! The shortest way through the decoder, for the packet that nearly every packet is: TCP or UDP,
+//! whole, captured to its end, without IP options or extension headers, and no tunnel.
 //!
 //! It decides nothing: whatever is unusual about a packet goes the general way, which gives the
 //! same for these packets as well (a test holds the two together) and takes three times as long.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::bytes::len32;
-use super::{IpPacket, TcpFlags, TcpSegment, TransportHeader, UdpDatagram, tunnel};
+use super::bytes::{be16, len32};
+use super::link::{self, Labels, Layer};
+use super::{
+    Body, IpPacket, Linked, Packet, TcpFlags, TcpSegment, TransportHeader, UdpDatagram, tunnel,
+};
+use crate::net::{Endpoint, Ends, MacAddr, Transport};
+use crate::source::{Frame, LinkType};
 
 const IPV4_HEADER: usize = 20;
+const IPV6_HEADER: usize = 40;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// Reads the packet, if it is one of these.
+/// A network layer of one of these packets.
+#[derive(Clone, Copy)]
+struct Network<'a> {
+    src: IpAddr,
+    dst: IpAddr,
+    ttl: u8,
+    protocol: u8,
+    /// All of the IP packet, without padding.
+    bytes: &'a [u8],
+    payload: &'a [u8],
+}
+
+/// The ends of a frame's packet and all of it from the IP header on, if it is one of these as far as
+/// that tells.
 #[inline]
-pub(super) fn ipv4<'a>(bytes: &'a [u8]) -> Option<IpPacket<'a>> {
+pub(super) fn glance<'a>(frame: &Frame<'a>) -> Option<(Ends, &'a [u8])> {
+    let (_, network) = network(frame)?;
+    let transport = match network.protocol {
+        TCP => Transport::Tcp,
+        _ => Transport::Udp,
+    };
+    let src = Endpoint::new(network.src, be16(network.payload, 0)?);
+    let dst = Endpoint::new(network.dst, be16(network.payload, 2)?);
+    Some((Ends::new(transport, src, dst), network.bytes))
+}
+
+/// Lends the packet of a frame, if it is one of these. (It is lent and not given since it is large,
+/// and to move it would take longer than to read it.)
+#[inline]
+pub(super) fn read<R>(frame: &Frame<'_>, then: impl FnOnce(&Packet<'_>) -> R) -> Option<R> {
+    let (labels, network) = network(frame)?;
+    let Labels { macs, vlan } = labels;
+    let Network { src, dst, ttl, protocol, bytes, payload } = network;
+    let transport = match protocol {
+        TCP => TransportHeader::Tcp(tcp(payload)?),
+        _ => TransportHeader::Udp(udp(payload)?),
+    };
+    let body = Body::Ip(IpPacket { src, dst, ttl, ip_len: len32(bytes), transport });
+    let Frame { ts, interface, .. } = *frame;
+    Some(then(&Packet { ts, interface, macs, vlan, tunnel: None, body }))
+}
+
+#[inline]
+fn network<'a>(frame: &Frame<'a>) -> Option<(Labels, Network<'a>)> {
+    match ethernet(frame) {
+        Some((labels, bytes)) => Some((labels, ipv4(bytes)?)),
+        None => generally(frame),
+    }
+}
+
+/// IPv4 right behind an Ethernet header.
+#[inline]
+fn ethernet<'a>(frame: &Frame<'a>) -> Option<(Labels, &'a [u8])> {
+    let (dst, rest) = frame.data.split_first_chunk::<6>()?;
+    let (src, rest) = rest.split_first_chunk::<6>()?;
+    let (kind, bytes) = rest.split_first_chunk::<2>()?;
+    if frame.link != LinkType::ETHERNET || u16::from_be_bytes(*kind) != 0x0800 {
+        return None;
+    }
+    Some((Labels { macs: Some((MacAddr(*src), MacAddr(*dst))), vlan: None }, bytes))
+}
+
+/// IP behind whatever else the link layer is.
+#[inline(never)]
+fn generally<'a>(frame: &Frame<'a>) -> Option<(Labels, Network<'a>)> {
+    let Linked { labels, layer, .. } = link::decode(frame).ok()?;
+    let network = match layer {
+        Layer::Ip4(bytes) => ipv4(bytes)?,
+        Layer::Ip6(bytes) => ipv6(bytes)?,
+        Layer::Arp(_) => return None,
+    };
+    Some((labels, network))
+}
+
+#[inline]
+fn ipv4(bytes: &[u8]) -> Option<Network<'_>> {
     let head = bytes.first_chunk::<IPV4_HEADER>()?;
     let &[0x45, _, l0, l1, _, _, f0, f1, ttl, protocol, _, _, s0, s1, s2, s3, d0, d1, d2, d3] =
         head
@@ -23,23 +102,30 @@ pub(super) fn ipv4<'a>(bytes: &'a [u8]) -> Option<IpPacket<'a>> {
         return None;
     };
     let is_fragment = u16::from_be_bytes([f0, f1]) & 0x3fff != 0;
-    let total = u16::from_be_bytes([l0, l1]);
-    let payload = bytes.get(IPV4_HEADER..usize::from(total))?;
-    if is_fragment {
+    let bytes = bytes.get(..usize::from(u16::from_be_bytes([l0, l1])))?;
+    let payload = bytes.get(IPV4_HEADER..)?;
+    if is_fragment || !matches!(protocol, TCP | UDP) {
         return None;
     }
-    let transport = match protocol {
-        TCP => TransportHeader::Tcp(tcp(payload)?),
-        UDP => TransportHeader::Udp(udp(payload)?),
-        _ => return None,
+    let src = Ipv4Addr::new(s0, s1, s2, s3).into();
+    let dst = Ipv4Addr::new(d0, d1, d2, d3).into();
+    Some(Network { src, dst, ttl, protocol, bytes, payload })
+}
+
+#[inline]
+fn ipv6(bytes: &[u8]) -> Option<Network<'_>> {
+    let head = bytes.first_chunk::<IPV6_HEADER>()?;
+    let &[0x60..=0x6f, _, _, _, l0, l1, protocol @ (TCP | UDP), ttl, ref addresses @ ..] = head
+    else {
+        return None;
     };
-    Some(IpPacket {
-        src: Ipv4Addr::new(s0, s1, s2, s3).into(),
-        dst: Ipv4Addr::new(d0, d1, d2, d3).into(),
-        ttl,
-        ip_len: u32::from(total),
-        transport,
-    })
+    let length = usize::from(u16::from_be_bytes([l0, l1]));
+    let bytes = bytes.get(..IPV6_HEADER + length)?;
+    let payload = bytes.get(IPV6_HEADER..)?;
+    let (src, dst) = addresses.split_first_chunk::<16>()?;
+    let src = Ipv6Addr::from(*src).into();
+    let dst = Ipv6Addr::from(*dst.first_chunk::<16>()?).into();
+    Some(Network { src, dst, ttl, protocol, bytes, payload })
 }
 
 #[inline]
@@ -79,18 +165,24 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::decode::frames::{frame_at, ip4, tcp, udp};
-    use crate::decode::{Body, DecodeConfig, Decoder};
-    use crate::source::LinkType;
+    use crate::decode::frames::{cat, ether, frame_at, ip4, ip6, tcp, udp};
+    use crate::decode::{DecodeConfig, Decoder};
 
-    /// What the general way makes of a packet, without taking the short one.
-    fn generally(bytes: &[u8]) -> String {
+    /// What the general way makes of a packet, and what copies of it have in common.
+    fn generally(link: LinkType, bytes: &[u8]) -> String {
         let mut decoder = Decoder::new(&DecodeConfig::default());
-        let frame = frame_at(0, LinkType::RAW, bytes);
+        let frame = frame_at(0, link, bytes);
         let linked = Decoder::link(&frame).unwrap();
-        let packet = decoder.unusual(&frame, linked).unwrap();
-        let Body::Ip(ip) = packet.body else { panic!("an IP packet") };
-        format!("{ip:?}")
+        let packet = decoder.network(&frame, linked).unwrap();
+        format!("{packet:?} {:?} {:?}", packet.ends(), linked.ip_bytes())
+    }
+
+    /// What the short way makes of it, if it can.
+    fn shortly(link: LinkType, bytes: &[u8]) -> Option<String> {
+        let frame = frame_at(0, link, bytes);
+        let packet = Decoder::plain(&frame, |packet| format!("{packet:?}"))?;
+        let (ends, bytes) = Decoder::glance(&frame)?;
+        Some(format!("{packet} {:?} {:?}", Some(ends), Some(bytes)))
     }
 
     #[test]
@@ -99,26 +191,34 @@ mod tests {
         cut.pop();
         let mut fragment = ip4(6, &tcp(2, b"data"));
         fragment[6] |= 0x20;
+        let is_plain = |packet: &[u8]| shortly(LinkType::RAW, packet).is_some();
 
-        assert!(ipv4(&ip4(6, &tcp(2, b"data"))).is_some());
-        assert!(ipv4(&ip4(17, &udp(1000, 53, b"data"))).is_some());
-        assert!(ipv4(&ip4(17, &udp(1000, 4789, b"data"))).is_none());
-        assert!(ipv4(&ip4(1, &[8; 20])).is_none());
-        assert!(ipv4(&cut).is_none());
-        assert!(ipv4(&fragment).is_none());
+        assert!(is_plain(&ip4(6, &tcp(2, b"data"))));
+        assert!(is_plain(&ip6(6, &tcp(2, b"data"))));
+        assert!(is_plain(&ip4(17, &udp(1000, 53, b"data"))));
+        assert!(!is_plain(&ip4(17, &udp(1000, 4789, b"data"))));
+        assert!(!is_plain(&ip4(1, &[8; 20])));
+        assert!(!is_plain(&ip6(0, &[6; 20])));
+        assert!(!is_plain(&cut));
+        assert!(!is_plain(&fragment));
     }
 
     proptest! {
         #[test]
         fn says_what_the_general_way_says(
             is_tcp: bool,
+            is_v6: bool,
             content in prop::collection::vec(any::<u8>(), 0..60),
-            changes in prop::collection::vec((0usize..48, any::<u8>()), 0..3),
+            changes in prop::collection::vec((0usize..68, any::<u8>()), 0..3),
             padding in 0usize..8,
         ) {
-            let mut packet = match is_tcp {
-                true => ip4(6, &tcp(0x18, &content)),
-                false => ip4(17, &udp(1000, 2000, &content)),
+            let (protocol, transport) = match is_tcp {
+                true => (6, tcp(0x18, &content)),
+                false => (17, udp(1000, 2000, &content)),
+            };
+            let (kind, mut packet) = match is_v6 {
+                true => (0x86dd, ip6(protocol, &transport)),
+                false => (0x0800, ip4(protocol, &transport)),
             };
             packet.resize(packet.len() + padding, 0);
             for (at, value) in changes {
@@ -126,8 +226,15 @@ mod tests {
                     *byte = value;
                 }
             }
-            if let Some(ip) = ipv4(&packet) {
-                prop_assert_eq!(format!("{ip:?}"), generally(&packet));
+            let tag = if is_v6 { [0, 7, 0x86, 0xdd] } else { [0, 7, 8, 0] };
+            for (link, data) in [
+                (LinkType::RAW, packet.clone()),
+                (LinkType::ETHERNET, ether(kind, &packet)),
+                (LinkType::ETHERNET, ether(0x8100, &cat(&[&tag, &packet]))),
+            ] {
+                if let Some(shortly) = shortly(link, &data) {
+                    prop_assert_eq!(shortly, generally(link, &data));
+                }
             }
         }
     }

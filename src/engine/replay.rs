@@ -14,7 +14,7 @@ use crate::inventory::Role;
 use crate::pipeline::{self, Analysis, IntakeStats, Observer, Options, Outcome};
 use crate::score::HostScore;
 use crate::sink::events::{EventWriter, EventsError};
-use crate::source::{CaptureSet, InputReport, LinkType, Next, Source};
+use crate::source::{CaptureSet, Frame, InputReport, Next, Source};
 
 use super::LiveEngine;
 
@@ -32,6 +32,7 @@ impl cli::Engine for ReplayEngine {
         let mut source = Reporting {
             captures: CaptureSet::open(request.inputs)?,
             packets: 0,
+            report_at: REPORT_EVERY,
             report: request.progress,
         };
         let mut recorder = Recorder::new(config, request.events)?;
@@ -52,22 +53,22 @@ impl cli::Engine for ReplayEngine {
 struct Reporting<'a> {
     captures: CaptureSet,
     packets: u64,
+    /// Frames at which to report next.
+    report_at: u64,
     report: &'a (dyn Fn(Progress) + Sync),
 }
 
 impl Source for Reporting<'_> {
-    #[inline]
-    fn next(&mut self) -> Next<'_> {
-        self.packets += 1;
-        if self.packets.is_multiple_of(REPORT_EVERY) {
+    fn next<'a>(&'a mut self, most: usize, frames: &mut Vec<Frame<'a>>) -> Next {
+        let before = self.packets;
+        if before >= self.report_at {
+            self.report_at = before + REPORT_EVERY;
             let bytes = self.captures.progress().map_or(0, |(read, _)| read);
-            (self.report)(Progress { packets: self.packets, bytes });
+            (self.report)(Progress { packets: before, bytes });
         }
-        self.captures.next()
-    }
-
-    fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
-        self.captures.look_ahead(most, each);
+        let next = self.captures.next(most, frames);
+        self.packets = before + frames.len() as u64;
+        next
     }
 
     fn inputs(&self) -> Vec<InputReport> {

@@ -8,7 +8,7 @@ use crate::net::{Endpoint, MacAddr};
 #[derive(Clone, Copy)]
 pub(super) struct Arrival<'p> {
     pub(super) number: u64,
-    pub(super) lookup: Lookup,
+    pub(super) lookup: &'p Lookup,
     pub(super) src: Endpoint,
     pub(super) dst: Endpoint,
     pub(super) ip_len: u32,
@@ -26,7 +26,7 @@ impl<'p> Arrival<'p> {
         number: u64,
         packet: &Packet<'_>,
         ip: &IpPacket<'_>,
-        lookup: Lookup,
+        lookup: &'p Lookup,
         (src_port, dst_port): (u16, u16),
         (payload, payload_len): (&'p [u8], u32),
     ) -> Self {

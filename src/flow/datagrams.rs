@@ -4,13 +4,14 @@ use super::arrival::Arrival;
 use super::connection::{Connection, Datagrams, Detail, Facts};
 use super::direction::{self, Direction};
 use super::icmp;
-use super::key::{FlowKey, Lookup};
+use super::key::{FlowKey, Hint, Lookup};
 use super::outcome::Judgement;
 use super::reading::Reading;
+use super::store::NOWHERE;
 use super::table::FlowTable;
-use crate::decode::{Glimpse, IcmpMessage, IpPacket, Packet};
+use crate::decode::{IcmpMessage, IpPacket, Packet};
 use crate::event::{self, Conversation, Event, Opening, Outcome};
-use crate::net::{Transport, is_group};
+use crate::net::{Ends, Transport, is_group};
 use crate::proto::{Findings, Ports, Role, Verdict, recognise_datagram};
 use crate::time::Timestamp;
 
@@ -35,7 +36,7 @@ impl FlowTable {
         out: &mut Vec<Event>,
     ) {
         let transport = arrival.lookup.key.transport();
-        let slot = match self.find(&arrival.lookup, arrival.number, out) {
+        let slot = match self.find(arrival.lookup, arrival.number, out) {
             Some(slot) => slot,
             None => {
                 let direction = match chunk {
@@ -136,11 +137,12 @@ impl FlowTable {
                 let about = message.quoted.map(|quoted| quoted.dst).filter(|&dst| dst != ip.src);
                 FlowKey::one_way(src, dst, about)
             }
-            _ => FlowKey::new(Transport::Icmp, src, dst),
+            _ => FlowKey::new(&Ends::new(Transport::Icmp, src, dst)),
         };
-        let lookup = Lookup { key, sender, hash: self.store.hash(&key) };
-        let arrival = Arrival::new(number, packet, ip, lookup, ports, content);
-        let found = self.find(&arrival.lookup, number, out);
+        let hint = Hint { hash: self.store.hash(&key), place: NOWHERE };
+        let lookup = Lookup { key, sender, hint };
+        let arrival = Arrival::new(number, packet, ip, &lookup, ports, content);
+        let found = self.find(arrival.lookup, number, out);
         let is_first = found.is_none();
         let slot = match found {
             Some(slot) => slot,
@@ -193,7 +195,7 @@ impl FlowTable {
         let Some(outcome) = icmp::outcome(message) else { return };
         let Some(quoted) = message.quoted.and_then(icmp::quoted_endpoints) else { return };
         let (transport, src, dst) = quoted;
-        let lookup = self.lookup(&Glimpse { transport, src, dst });
+        let lookup = self.lookup(&Ends::new(transport, src, dst), None);
         let Some(slot) = self.find(&lookup, number, out) else { return };
         let Some(connection) = self.store.get(slot) else { return };
         if connection.facts.settled || connection.role(lookup.sender) == Role::Server {

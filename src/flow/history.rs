@@ -8,6 +8,7 @@ const MAX_LETTERS: usize = 64;
 
 /// A history, and which of the once-only letters it has.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct History {
     seen: u16,
     flipped: bool,

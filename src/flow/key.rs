@@ -5,7 +5,7 @@ use std::hash::{Hash, Hasher};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use crate::event::Uid;
-use crate::net::{Endpoint, Transport};
+use crate::net::{Endpoint, Ends, Transport, bits};
 use crate::time::Timestamp;
 
 /// Which end of a key sent a packet.
@@ -38,14 +38,22 @@ pub(super) struct FlowKey {
     kind: u32,
 }
 
-/// By what the connection of a packet is found: worked out once, by who first looks at the packet.
+/// What is found out about where a connection is before its packet's turn.
 #[derive(Clone, Copy, Debug)]
-pub struct Lookup {
+pub struct Hint {
+    /// The key's hash in the table that it is for.
+    pub(super) hash: u64,
+    /// Where the connection probably is; [`NOWHERE`](crate::index::NOWHERE) while nobody has looked.
+    pub(super) place: u32,
+}
+
+/// By what the connection of a packet is found.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Lookup {
     pub(super) key: FlowKey,
     /// Which end of the key sent the packet.
     pub(super) sender: End,
-    /// The key's hash in the table that it is for.
-    pub(super) hash: u64,
+    pub(super) hint: Hint,
 }
 
 const IS_V6: u32 = 1 << 2;
@@ -55,39 +63,38 @@ const VACANT: u32 = 1 << 5;
 const ABOUT_SHIFT: u32 = 8;
 
 impl FlowKey {
-    /// The key of a packet from `src` to `dst`, and which end of it `src` is.
+    /// The key of a packet between these ends, and which end of it sends.
     #[inline]
-    pub(super) fn new(transport: Transport, src: Endpoint, dst: Endpoint) -> (Self, End) {
-        let mut kind = match transport {
+    pub(super) fn new(ends: &Ends) -> (Self, End) {
+        let mut kind = match ends.transport {
             Transport::Tcp => 0,
             Transport::Udp => 1,
             Transport::Icmp => 2,
             Transport::Sctp => 3,
         };
-        let (from, to) = (words(src.addr), words(dst.addr));
-        if src.addr.is_ipv6() {
+        if ends.is_v6 {
             kind |= IS_V6;
         }
-        if (from, src.port) <= (to, dst.port) {
-            let key = Self { low: from, high: to, low_port: src.port, high_port: dst.port, kind };
-            (key, End::Low)
-        } else {
-            let key = Self { low: to, high: from, low_port: dst.port, high_port: src.port, kind };
-            (key, End::High)
-        }
+        let (sender, low, high) = match ends.src <= ends.dst {
+            true => (End::Low, ends.src, ends.dst),
+            false => (End::High, ends.dst, ends.src),
+        };
+        let (low, low_port) = (words(low.0), low.1);
+        let (high, high_port) = (words(high.0), high.1);
+        (Self { low, high, low_port, high_port, kind }, sender)
     }
 
     /// The key of an ICMP message that nobody answers. `about` is the destination that an error
     /// complains of, where it is not the sender: so a router's errors are one flow a destination,
     /// whichever shard they land in.
     pub(super) fn one_way(src: Endpoint, dst: Endpoint, about: Option<IpAddr>) -> (Self, End) {
-        let (mut key, sender) = Self::new(Transport::Icmp, src, dst);
+        let (mut key, sender) = Self::new(&Ends::new(Transport::Icmp, src, dst));
         key.kind |= match sender {
             End::Low => ONE_WAY_LOW,
             End::High => ONE_WAY_HIGH,
         };
         if let Some(addr) = about {
-            let [a, b] = words(addr);
+            let [a, b] = words(bits(addr));
             key.kind |= (mix(a ^ b.rotate_left(32)) as u32) << ABOUT_SHIFT;
         }
         (key, sender)
@@ -170,14 +177,8 @@ impl End {
     }
 }
 
-fn words(addr: IpAddr) -> [u64; 2] {
-    match addr {
-        IpAddr::V4(v4) => [0, u64::from(v4.to_bits())],
-        IpAddr::V6(v6) => {
-            let bits = v6.to_bits();
-            [(bits >> 64) as u64, bits as u64]
-        }
-    }
+const fn words(addr: u128) -> [u64; 2] {
+    [(addr >> 64) as u64, addr as u64]
 }
 
 fn address([high, low]: [u64; 2], v6: bool) -> IpAddr {
@@ -209,8 +210,8 @@ mod tests {
     fn both_directions_have_one_key() {
         let (a, b) = (endpoint("192.0.2.1", 40_000), endpoint("192.0.2.2", 80));
 
-        let (there, sent_there) = FlowKey::new(Transport::Tcp, a, b);
-        let (back, sent_back) = FlowKey::new(Transport::Tcp, b, a);
+        let (there, sent_there) = FlowKey::new(&Ends::new(Transport::Tcp, a, b));
+        let (back, sent_back) = FlowKey::new(&Ends::new(Transport::Tcp, b, a));
 
         assert_eq!(there, back);
         assert_eq!(sent_there, sent_back.other());
@@ -223,18 +224,24 @@ mod tests {
         let v4 = (endpoint("0.0.0.1", 1), endpoint("0.0.0.2", 2));
         let v6 = (endpoint("::1", 1), endpoint("::2", 2));
 
-        let tcp = FlowKey::new(Transport::Tcp, v4.0, v4.1).0;
+        let tcp = FlowKey::new(&Ends::new(Transport::Tcp, v4.0, v4.1)).0;
 
-        assert_ne!(tcp, FlowKey::new(Transport::Udp, v4.0, v4.1).0);
-        assert_ne!(tcp, FlowKey::new(Transport::Tcp, v6.0, v6.1).0);
-        assert_eq!(FlowKey::new(Transport::Tcp, v6.0, v6.1).0.endpoint(End::High), v6.1);
+        assert_ne!(tcp, FlowKey::new(&Ends::new(Transport::Udp, v4.0, v4.1)).0);
+        assert_ne!(tcp, FlowKey::new(&Ends::new(Transport::Tcp, v6.0, v6.1)).0);
+        assert_eq!(
+            FlowKey::new(&Ends::new(Transport::Tcp, v6.0, v6.1)).0.endpoint(End::High),
+            v6.1
+        );
     }
 
     #[test]
     fn identifiers_are_the_same_in_every_run() {
-        let key =
-            FlowKey::new(Transport::Tcp, endpoint("192.0.2.1", 40_000), endpoint("192.0.2.2", 80))
-                .0;
+        let key = FlowKey::new(&Ends::new(
+            Transport::Tcp,
+            endpoint("192.0.2.1", 40_000),
+            endpoint("192.0.2.2", 80),
+        ))
+        .0;
 
         let uid = key.uid(Timestamp::from_secs(1), 7);
 

@@ -22,6 +22,7 @@ mod reading;
 mod reassembly;
 mod report;
 mod segments;
+mod settled;
 mod state;
 mod store;
 mod table;
@@ -35,5 +36,5 @@ mod stories;
 mod testkit;
 
 pub use config::FlowConfig;
-pub use key::Lookup;
+pub use key::Hint;
 pub use table::{FlowStats, FlowTable, KnownServices};

@@ -127,6 +127,16 @@ impl Stream {
         self.trimmed = self.trimmed.max(to);
     }
 
+    /// Whether nothing waits for a hole to be filled.
+    pub(super) const fn is_in_order(&self) -> bool {
+        self.waiting.is_none()
+    }
+
+    /// Takes note of bytes up to `to`, the next ones, which nobody wants.
+    pub(super) fn advance(&mut self, to: i64) {
+        self.next = to;
+    }
+
     /// Lets go of held content; places stay known.
     pub(super) fn forget_content(&mut self) {
         if let Some(waiting) = &mut self.waiting {

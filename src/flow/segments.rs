@@ -21,7 +21,7 @@ impl FlowTable {
         segment: &TcpSegment<'_>,
         out: &mut Vec<Event>,
     ) {
-        let found = self.find(&arrival.lookup, arrival.number, out);
+        let found = self.find(arrival.lookup, arrival.number, out);
         let found = found.and_then(|slot| self.unless_reused(slot, arrival, segment, out));
         let slot = match found {
             Some(slot) => slot,

@@ -8,9 +8,10 @@ use std::hash::BuildHasher;
 use foldhash::fast::RandomState;
 
 use super::connection::Connection;
-use super::key::FlowKey;
+use super::key::{FlowKey, Lookup};
 use crate::index::Index;
 pub(super) use crate::index::NOWHERE;
+use crate::slots::Slots;
 use crate::time::Timestamp;
 
 /// What a connection waits for.
@@ -55,49 +56,12 @@ struct Ends {
     last: u32,
 }
 
-/// Slots of a chunk: 48 KiB, so that a small table stays small.
-const CHUNK: u32 = 256;
-
-/// Places for connections, in chunks that never move: to grow copies nothing, and never takes more
-/// than a chunk too much. A free place holds a vacant connection and no `None`, so that a connection's
-/// cache lines can be asked for without reading one first.
-#[derive(Debug, Default)]
-struct Slots {
-    chunks: Vec<Vec<Connection>>,
-}
-
-impl Slots {
-    #[inline]
-    fn get(&self, slot: u32) -> Option<&Connection> {
-        self.chunks.get((slot / CHUNK) as usize)?.get((slot % CHUNK) as usize)
-    }
-
-    #[inline]
-    fn get_mut(&mut self, slot: u32) -> Option<&mut Connection> {
-        self.chunks.get_mut((slot / CHUNK) as usize)?.get_mut((slot % CHUNK) as usize)
-    }
-
-    /// Adds an empty slot at the end.
-    fn add(&mut self) -> u32 {
-        let is_full = self.chunks.last().is_none_or(|chunk| chunk.len() == CHUNK as usize);
-        if is_full {
-            self.chunks.push(Vec::with_capacity(CHUNK as usize));
-        }
-        let before = (self.chunks.len() as u32).saturating_sub(1) * CHUNK;
-        let Some(chunk) = self.chunks.last_mut() else { return NOWHERE };
-        chunk.push(Connection::vacant());
-        before + chunk.len() as u32 - 1
-    }
-
-    fn iter(&self) -> impl Iterator<Item = &Connection> {
-        self.chunks.iter().flatten()
-    }
-}
-
 /// All connections of one table.
 #[derive(Debug)]
 pub(super) struct Store {
-    slots: Slots,
+    /// A free one holds a vacant connection and no `None`, so that a connection's cache lines can be
+    /// asked for without reading one first.
+    slots: Slots<Connection>,
     free: Vec<u32>,
     index: Index,
     hasher: RandomState,
@@ -128,10 +92,13 @@ impl Store {
         self.hasher.hash_one(key)
     }
 
-    /// The slot of the connection with `key`, whose hash is `hash`.
+    /// The slot of the connection that is looked up.
     #[inline]
-    pub(super) fn find(&self, hash: u64, key: &FlowKey) -> Option<u32> {
-        self.index.find(hash, |slot| self.holds(slot, key))
+    pub(super) fn find(&self, lookup: &Lookup) -> Option<u32> {
+        if self.holds(lookup.hint.place, &lookup.key) {
+            return Some(lookup.hint.place);
+        }
+        self.index.find(lookup.hint.hash, |slot| self.holds(slot, &lookup.key))
     }
 
     /// Has the part of the index fetched that a search for `hash` will read.
@@ -156,8 +123,9 @@ impl Store {
     }
 
     /// Whether the connection in `slot` is the one with `key`.
+    #[inline]
     pub(super) fn holds(&self, slot: u32, key: &FlowKey) -> bool {
-        self.get(slot).is_some_and(|connection| connection.key == *key)
+        self.slots.get(slot).is_some_and(|connection| connection.key == *key)
     }
 
     /// The connection in `slot`.
@@ -176,7 +144,7 @@ impl Store {
         let queue = connection.queue;
         let slot = match self.free.pop() {
             Some(slot) => slot,
-            None => self.slots.add(),
+            None => self.slots.push(Connection::vacant()),
         };
         if let Some(place) = self.slots.get_mut(slot) {
             *place = connection;

@@ -5,4 +5,5 @@ mod direction;
 mod limits;
 mod outcomes;
 mod reading;
+mod settled;
 mod states;

@@ -10,15 +10,15 @@ use super::connection::{Connection, Counters, Detail, Facts};
 use super::direction::Direction;
 use super::expectations::Expectations;
 use super::expiry::{self, Timeouts};
-use super::key::{FlowKey, Lookup, Orientation};
+use super::key::{FlowKey, Hint, Lookup, Orientation};
 use super::outcome::{self, Judgement};
 use super::reading::Dissectors;
 use super::report;
 use super::store::{NOWHERE, Queue, Store};
 use super::telling;
-use crate::decode::{self, Body, Glimpse, Packet, TransportHeader};
+use crate::decode::{self, Body, Packet, TransportHeader};
 use crate::event::{self, Event, Opening, Outcome};
-use crate::net::{Endpoint, Service, Transport, is_group};
+use crate::net::{Ends, Service, Transport, is_group};
 use crate::proto::{self, Role};
 use crate::time::Timestamp;
 
@@ -54,7 +54,7 @@ impl Add for FlowStats {
 /// Connections of one shard.
 pub struct FlowTable {
     pub(super) config: FlowConfig,
-    timeouts: Timeouts,
+    pub(super) timeouts: Timeouts,
     pub(super) known: Option<KnownServices>,
     pub(super) store: Store,
     pub(super) now: Timestamp,
@@ -105,79 +105,92 @@ impl FlowTable {
         }
     }
 
-    /// By what the connection of a packet between these ends is found here.
+    /// Where to look for the connection between these ends.
     ///
-    /// This and the next four are for who knows of several packets at once: their connections are
+    /// This and the next two are for who knows of several packets at once: their connections are
     /// all over memory, and to wait for that of one at a time is most of what a packet costs. So
     /// each step asks the processor for what the next one reads, and changes nothing.
     #[inline]
-    pub fn lookup(&self, glimpse: &Glimpse) -> Lookup {
-        let (key, sender) = FlowKey::new(glimpse.transport, glimpse.src, glimpse.dst);
-        Lookup { key, sender, hash: self.store.hash(&key) }
+    pub fn hint(&self, ends: &Ends) -> Hint {
+        let (key, _) = FlowKey::new(ends);
+        let hash = self.store.hash(&key);
+        self.store.prefetch_index(hash);
+        Hint { hash, place: NOWHERE }
     }
 
-    /// Has the part of the index fetched that [`FlowTable::guess`] reads.
+    /// Looks where the connection is, and has what every packet of it reads fetched.
     #[inline]
-    pub fn prefetch_index(&self, lookup: &Lookup) {
-        self.store.prefetch_index(lookup.hash);
-    }
-
-    /// Where the connection probably is.
-    #[inline]
-    pub fn guess(&self, lookup: &Lookup) -> Option<u32> {
-        self.store.guess(lookup.hash)
-    }
-
-    /// Has what every packet of the connection in this place reads fetched.
-    #[inline]
-    pub fn prefetch(&self, place: u32) {
-        self.store.prefetch(place);
+    pub fn prefetch(&self, hint: &mut Hint) {
+        if let Some(place) = self.store.guess(hint.hash) {
+            hint.place = place;
+            self.store.prefetch(place);
+        }
     }
 
     /// Has what TCP's packets read beside that fetched.
     #[inline]
-    pub fn prefetch_detail(&self, place: u32) {
-        if let Some(connection) = self.store.get(place) {
+    pub fn prefetch_detail(&self, hint: &Hint) {
+        if let Some(connection) = self.store.get(hint.place) {
             connection.prefetch_detail();
         }
     }
 
-    /// Takes packet `number`; what it makes known is appended to `out`.
-    pub fn on_packet(&mut self, number: u64, packet: &Packet<'_>, out: &mut Vec<Event>) {
-        self.on_packet_of(None, number, packet, out);
+    /// Takes packet `number`; what it makes known is appended to `out`. `hint` is what was found out
+    /// about its ends before.
+    #[inline]
+    pub fn on_packet(
+        &mut self,
+        number: u64,
+        packet: &Packet<'_>,
+        hint: Option<Hint>,
+        out: &mut Vec<Event>,
+    ) {
+        self.now = self.now.max(packet.ts);
+        let lookup = packet.ends().map(|ends| self.lookup(&ends, hint));
+        if let (Body::Ip(ip), Some(lookup)) = (&packet.body, &lookup)
+            && let TransportHeader::Tcp(segment) = &ip.transport
+            && self.go_on(lookup, ip.ip_len, segment)
+        {
+            return;
+        }
+        self.on_any_packet(lookup.as_ref(), number, packet, out);
     }
 
-    /// The same, where [`FlowTable::lookup`] was asked for the packet's connection before.
-    pub fn on_packet_of(
+    /// By what the connection between these ends is found.
+    #[inline]
+    pub(super) fn lookup(&self, ends: &Ends, hint: Option<Hint>) -> Lookup {
+        let (key, sender) = FlowKey::new(ends);
+        let hint = hint.unwrap_or_else(|| Hint { hash: self.store.hash(&key), place: NOWHERE });
+        Lookup { key, sender, hint }
+    }
+
+    /// Takes a packet, whatever it is.
+    pub(super) fn on_any_packet(
         &mut self,
         lookup: Option<&Lookup>,
         number: u64,
         packet: &Packet<'_>,
         out: &mut Vec<Event>,
     ) {
-        self.now = self.now.max(packet.ts);
         let ip = match &packet.body {
             Body::Arp(arp) => return out.push(arp_event(arp, number, self.now)),
             Body::Ip(ip) => ip,
         };
-        let (transport, ports, content) = match &ip.transport {
+        let (ports, content) = match &ip.transport {
             TransportHeader::Tcp(tcp) => {
-                (Transport::Tcp, (tcp.src_port, tcp.dst_port), (tcp.payload, tcp.payload_len))
+                ((tcp.src_port, tcp.dst_port), (tcp.payload, tcp.payload_len))
             }
             TransportHeader::Udp(udp) => {
-                (Transport::Udp, (udp.src_port, udp.dst_port), (udp.payload, udp.payload_len))
+                ((udp.src_port, udp.dst_port), (udp.payload, udp.payload_len))
             }
             TransportHeader::Sctp(sctp) => {
-                (Transport::Sctp, (sctp.src_port, sctp.dst_port), (sctp.payload, sctp.payload_len))
+                ((sctp.src_port, sctp.dst_port), (sctp.payload, sctp.payload_len))
             }
             TransportHeader::Icmp(message) => {
                 return self.on_icmp(number, packet, ip, message, out);
             }
         };
-        let lookup = lookup.copied().unwrap_or_else(|| {
-            let (src, dst) = (Endpoint::new(ip.src, ports.0), Endpoint::new(ip.dst, ports.1));
-            self.lookup(&Glimpse { transport, src, dst })
-        });
+        let Some(lookup) = lookup else { return };
         let arrival = Arrival::new(number, packet, ip, lookup, ports, content);
         match &ip.transport {
             TransportHeader::Tcp(tcp) => self.on_tcp(&arrival, tcp, out),
@@ -222,7 +235,7 @@ impl FlowTable {
         number: u64,
         out: &mut Vec<Event>,
     ) -> Option<u32> {
-        let slot = self.store.find(lookup.hash, &lookup.key)?;
+        let slot = self.store.find(lookup)?;
         if !self.timeouts.is_due(self.store.get(slot)?, self.now) {
             return Some(slot);
         }

@@ -72,6 +72,11 @@ impl Tcp {
         self.client.did_close && self.server.did_close
     }
 
+    /// Whether both sides have sent something.
+    pub(super) const fn has_both_sides(&self) -> bool {
+        self.client_seen && self.server_seen
+    }
+
     /// Whether nothing more is expected: a RST, a FIN from both sides, or from the only one seen.
     pub(super) fn is_over(&self) -> bool {
         let states = (self.client.state, self.server.state);

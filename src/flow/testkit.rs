@@ -51,6 +51,8 @@ pub(super) fn data(seq: u32, ack: u32, data: &'static [u8]) -> Segment {
 pub(super) struct Wire {
     pub(super) table: FlowTable,
     pub(super) events: Vec<Event>,
+    /// Whether packets come without a hint, and so go no short way.
+    pub(super) without_hints: bool,
     now: Timestamp,
     number: u64,
 }
@@ -64,6 +66,7 @@ impl Wire {
         Self {
             table: FlowTable::new(config),
             events: Vec::new(),
+            without_hints: false,
             now: Timestamp::from_secs(1000),
             number: 0,
         }
@@ -191,7 +194,12 @@ impl Wire {
             tunnel: None,
             body: PacketBody::Ip(IpPacket { src, dst, ttl: 64, ip_len, transport }),
         };
-        self.table.on_packet(self.number, &packet, &mut self.events);
+        let hint = packet.ends().filter(|_| !self.without_hints).map(|ends| {
+            let mut hint = self.table.hint(&ends);
+            self.table.prefetch(&mut hint);
+            hint
+        });
+        self.table.on_packet(self.number, &packet, hint, &mut self.events);
         self
     }
 

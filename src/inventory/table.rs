@@ -7,6 +7,7 @@ use foldhash::fast::RandomState;
 use prefetch_index::prefetch_index;
 
 use crate::index::{Index, NOWHERE};
+use crate::slots::Slots;
 
 /// Something that knows what it costs.
 pub trait Weigh {
@@ -31,8 +32,8 @@ pub trait Weigh {
 pub struct Table<K, V> {
     index: Index,
     hasher: RandomState,
-    entries: Vec<Option<(K, V)>>,
-    links: Vec<Link>,
+    entries: Slots<Option<(K, V)>>,
+    links: Slots<Link>,
     free: Vec<u32>,
     own: Ends,
     others: Ends,
@@ -68,8 +69,8 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
         Self {
             index: Index::default(),
             hasher: RandomState::default(),
-            entries: Vec::new(),
-            links: Vec::new(),
+            entries: Slots::default(),
+            links: Slots::default(),
             free: Vec::new(),
             own: EMPTY,
             others: EMPTY,
@@ -95,7 +96,7 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
     #[inline]
     pub fn prefetch(&self, key: &K) {
         let found = self.index.find(self.hasher.hash_one(key), |_| true);
-        if let Some(entry) = found.and_then(|at| self.entries.get(at as usize)) {
+        if let Some(entry) = found.and_then(|at| self.entries.get(at)) {
             prefetch_index(slice::from_ref(entry), 0);
         }
     }
@@ -118,7 +119,7 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
         };
         let value = self
             .entries
-            .get_mut(at as usize)
+            .get_mut(at)
             .and_then(Option::as_mut)
             .map(|(_, value)| value)
             .expect("an entry was found or made here");
@@ -174,7 +175,7 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
     }
 
     fn entry(&self, at: u32) -> Option<&(K, V)> {
-        self.entries.get(at as usize)?.as_ref()
+        self.entries.get(at)?.as_ref()
     }
 
     fn find(&self, key: &K) -> Option<u32> {
@@ -188,24 +189,17 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
         let entry = Some((key, value));
         let at = match self.free.pop() {
             Some(at) => {
-                if let Some(place) = self.entries.get_mut(at as usize) {
+                if let Some(place) = self.entries.get_mut(at) {
                     *place = entry;
                 }
-                if let Some(place) = self.links.get_mut(at as usize) {
+                if let Some(place) = self.links.get_mut(at) {
                     *place = link;
                 }
                 at
             }
             None => {
-                // Growth by an eighth: doubling would hold twice the budget for a moment.
-                if self.entries.len() == self.entries.capacity() {
-                    let more = (self.entries.len() / 8).max(4);
-                    self.entries.reserve_exact(more);
-                    self.links.reserve_exact(more);
-                }
-                self.entries.push(entry);
                 self.links.push(link);
-                (self.entries.len() - 1) as u32
+                self.entries.push(entry)
             }
         };
         self.index.insert(hash, at);
@@ -214,7 +208,7 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
     }
 
     fn take(&mut self, at: u32) -> Option<V> {
-        let (key, value) = self.entries.get_mut(at as usize)?.take()?;
+        let (key, value) = self.entries.get_mut(at)?.take()?;
         self.unlink(at);
         let hash = self.hasher.hash_one(&key);
         self.index.remove(hash, at);
@@ -231,26 +225,26 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
     }
 
     fn append(&mut self, at: u32) {
-        let Some(link) = self.links.get_mut(at as usize) else { return };
+        let Some(link) = self.links.get_mut(at) else { return };
         let ends = if link.is_own { &mut self.own } else { &mut self.others };
         let before = std::mem::replace(&mut ends.newest, at);
         if before == NOWHERE {
             ends.oldest = at;
         }
         (link.earlier, link.later) = (before, NOWHERE);
-        if let Some(before) = self.links.get_mut(before as usize) {
+        if let Some(before) = self.links.get_mut(before) {
             before.later = at;
         }
     }
 
     fn unlink(&mut self, at: u32) {
-        let Some(&Link { earlier, later, is_own }) = self.links.get(at as usize) else { return };
+        let Some(&Link { earlier, later, is_own }) = self.links.get(at) else { return };
         let ends = if is_own { &mut self.own } else { &mut self.others };
-        match self.links.get_mut(earlier as usize) {
+        match self.links.get_mut(earlier) {
             Some(before) => before.later = later,
             None => ends.oldest = later,
         }
-        match self.links.get_mut(later as usize) {
+        match self.links.get_mut(later) {
             Some(after) => after.earlier = earlier,
             None => ends.newest = earlier,
         }

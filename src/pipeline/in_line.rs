@@ -1,14 +1,14 @@
-//! Every stage on one thread, packet by packet.
+//! Every stage on one thread, burst by burst.
 
-use super::ahead::KNOW;
 use super::analysis::Analysis;
 use super::batch::Tick;
 use super::intake::{Intake, IntakeStats};
-use super::shards::ShardSet;
+use super::shards::{Expected, ShardSet};
 use super::{Command, Lane, Observer, Outcome, View, feed};
 use crate::config::Config;
-use crate::decode::{Packet, glimpse};
+use crate::decode::Packet;
 use crate::event::Event;
+use crate::net::Ends;
 use crate::source::Source;
 use crate::time::Timestamp;
 
@@ -21,8 +21,6 @@ struct InLine<'a> {
     observer: &'a mut dyn Observer,
     /// What the shards have said and the analysis has not seen yet.
     events: Vec<Event>,
-    /// Frames until the next look ahead.
-    until_look: usize,
 }
 
 impl InLine<'_> {
@@ -33,21 +31,16 @@ impl InLine<'_> {
 }
 
 impl Lane for InLine<'_> {
+    type Expected = Expected;
+
     #[inline]
-    fn before_next(&mut self, source: &mut dyn Source) {
-        if self.until_look == 0 {
-            self.until_look = KNOW;
-            let known = self.shards.expected();
-            let mut at = 0;
-            source.look_ahead(2 * KNOW, &mut |link, data| {
-                if at >= known {
-                    self.shards.expect(glimpse(link, data));
-                }
-                at += 1;
-            });
-        }
-        self.until_look -= 1;
-        self.shards.advance();
+    fn expect(&mut self, ends: &Ends) -> Option<Expected> {
+        self.shards.expect(ends)
+    }
+
+    #[inline]
+    fn fetch<'e>(&mut self, burst: impl Iterator<Item = &'e mut Expected>) {
+        self.shards.fetch(burst);
     }
 
     fn on_tick(&mut self, tick: Tick) {
@@ -58,8 +51,8 @@ impl Lane for InLine<'_> {
     }
 
     #[inline]
-    fn on_packet(&mut self, number: u64, packet: &Packet<'_>) {
-        self.shards.on_packet(number, packet, &mut self.events);
+    fn on_packet(&mut self, number: u64, packet: &Packet<'_>, expected: Option<&Expected>) {
+        self.shards.on_packet(number, packet, expected, &mut self.events);
         if self.events.len() >= TOGETHER {
             self.analyse();
         }
@@ -96,7 +89,6 @@ pub(super) fn run(
         analysis: Analysis::new(config),
         observer,
         events: Vec::new(),
-        until_look: 0,
     };
     feed(source, &mut intake, &mut lane, turn.as_ref(), commands);
     lane.analyse();

@@ -3,9 +3,11 @@
 
 use std::time::Duration;
 
+use super::Lane;
 use super::batch::Tick;
+use super::burst::Coming;
 use crate::config::Config;
-use crate::decode::{Decoder, FragmentStats, Packet, Skip};
+use crate::decode::{Decoder, FragmentStats, Skip};
 use crate::event::{Body, Event, Weird};
 use crate::source::duplicates::{self, Duplicates};
 use crate::source::{Frame, InputReport, Source};
@@ -58,53 +60,59 @@ impl Intake {
         }
     }
 
-    /// Counts a frame, gives it its number (from 1) and tells which ticks come before it.
-    #[inline]
-    pub(super) fn on_frame(&mut self, frame: &Frame<'_>, ticks: &mut Vec<Tick>) -> u64 {
-        self.stats.packets += 1;
-        self.stats.bytes += frame.data.len() as u64;
-        self.stats.last_packet = Some(frame.ts);
-        self.metronome.advance(self.stats.packets, frame.ts, ticks);
-        self.stats.packets
-    }
-
-    /// Tells which ticks have come in a silence.
-    pub(super) fn on_idle(&mut self, now: Timestamp, ticks: &mut Vec<Tick>) {
-        self.metronome.advance(self.stats.packets + 1, now, ticks);
-    }
-
-    /// Decodes a frame and hands its packet on, where it lies; one that cannot be used is counted.
-    #[inline]
-    pub(super) fn decode(&mut self, frame: &Frame<'_>, on_packet: impl FnOnce(&Packet<'_>)) {
-        let Self { decoder, duplicates, stats, .. } = self;
-        let linked = match Decoder::link(frame) {
-            Ok(linked) => linked,
-            Err(skip) => return count(stats, frame.input, skip),
-        };
-        if let Some(ip) = linked.ip_bytes()
-            && duplicates.is_duplicate(frame.ts, frame.interface, ip)
-        {
-            stats.duplicates += 1;
-            return;
+    /// Takes frames, in order, and hands on what is in them; whether a timer fired among them.
+    /// `burst` is empty, and room for what is known of each before its turn.
+    pub(super) fn on_burst<L: Lane>(
+        &mut self,
+        frames: &[Frame<'_>],
+        burst: &mut Vec<Coming<L::Expected>>,
+        lane: &mut L,
+    ) -> bool {
+        for frame in frames {
+            burst.push(Coming::new(frame, &self.duplicates, lane));
         }
-        match &decoder.network(frame, linked) {
-            Ok(packet) => on_packet(packet),
-            Err(skip) => count(stats, frame.input, *skip),
+        lane.fetch(burst.iter_mut().filter_map(|coming| coming.expected.as_mut()));
+        let mut has_ticked = false;
+        for (frame, Coming { digest, expected }) in frames.iter().zip(burst.drain(..)) {
+            self.stats.packets += 1;
+            self.stats.bytes += frame.data.len() as u64;
+            self.stats.last_packet = Some(frame.ts);
+            let number = self.stats.packets;
+            has_ticked |= self.metronome.advance(number, frame.ts, |tick| lane.on_tick(tick));
+            if let Some(digest) = digest
+                && self.duplicates.has_seen(frame.ts, frame.interface, digest)
+            {
+                self.stats.duplicates += 1;
+                continue;
+            }
+            let plain = Decoder::plain(frame, |packet| {
+                lane.on_packet(number, packet, expected.as_ref());
+            });
+            if plain.is_none() {
+                self.on_unusual(number, frame, lane);
+            }
         }
+        has_ticked
     }
 
-    /// Passes on what was odd in the frame that was decoded last.
-    #[inline]
-    pub(super) fn oddities(&mut self, number: u64, ts: Timestamp, mut each: impl FnMut(Event)) {
+    /// Takes a frame that is not plain: hands its packet on, where it lies; one that cannot be used
+    /// is counted.
+    fn on_unusual(&mut self, number: u64, frame: &Frame<'_>, lane: &mut impl Lane) {
+        match &Decoder::link(frame).and_then(|linked| self.decoder.network(frame, linked)) {
+            Ok(packet) => lane.on_packet(number, packet, None),
+            Err(skip) => count(&mut self.stats, frame.input, *skip),
+        }
         let odd = self.decoder.oddities();
-        if odd.is_empty() {
-            return;
-        }
         let (src, dst) = odd.ends().unzip();
         for oddity in odd.iter() {
             let body = Body::Weird(Weird { name: oddity.as_str(), src, dst });
-            each(Event { ts, packet: number, conversation: None, body });
+            lane.on_oddity(Event { ts: frame.ts, packet: number, conversation: None, body });
         }
+    }
+
+    /// Tells which ticks have come in a silence.
+    pub(super) fn on_idle(&mut self, now: Timestamp, lane: &mut impl Lane) {
+        self.metronome.advance(self.stats.packets + 1, now, |tick| lane.on_tick(tick));
     }
 
     /// Takes over what the source says of its inputs.
@@ -153,25 +161,34 @@ struct Metronome {
 }
 
 impl Metronome {
-    /// Pushes the ticks due before the packet `number` at `now`.
+    /// Gives the ticks due before the packet `number` at `now`; whether there are any.
     #[inline]
-    fn advance(&mut self, number: u64, now: Timestamp, out: &mut Vec<Tick>) {
+    fn advance(&mut self, number: u64, now: Timestamp, each: impl FnMut(Tick)) -> bool {
         self.now = self.now.max(Some(now));
-        match self.ticked {
-            Some(ticked) if now.since(ticked) < TICK => {}
-            Some(ticked) => self.ticked = Some(tick(number, ticked, now, out)),
-            None => self.ticked = Some(now),
+        let Some(ticked) = self.ticked else {
+            self.ticked = Some(now);
+            return false;
+        };
+        let is_due = now.since(ticked) >= TICK;
+        if is_due {
+            self.ticked = Some(tick(number, ticked, now, each));
         }
+        is_due
     }
 }
 
-/// Pushes the ticks between `ticked` and `now`; gives the last.
-fn tick(number: u64, mut ticked: Timestamp, now: Timestamp, out: &mut Vec<Tick>) -> Timestamp {
+/// Gives the ticks between `ticked` and `now`; returns the last.
+fn tick(
+    number: u64,
+    mut ticked: Timestamp,
+    now: Timestamp,
+    mut each: impl FnMut(Tick),
+) -> Timestamp {
     let mut ordinal = 0;
     let mut step = TICK;
     while now.since(ticked) >= TICK {
         ticked = if now.since(ticked) >= step { ticked + step } else { now };
-        out.push(Tick { number, ordinal, now: ticked });
+        each(Tick { number, ordinal, now: ticked });
         ordinal += 1;
         step *= 2;
     }
@@ -186,7 +203,7 @@ mod tests {
         let mut metronome = Metronome::default();
         let mut out = Vec::new();
         for (number, time) in (1..).zip(times) {
-            metronome.advance(number, Timestamp::from_secs(*time), &mut out);
+            metronome.advance(number, Timestamp::from_secs(*time), |tick| out.push(tick));
         }
         out.iter().map(|tick| (tick.number, tick.now.as_nanos() / 1_000_000_000)).collect()
     }

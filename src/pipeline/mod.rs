@@ -5,9 +5,9 @@
 //! events back into the order that one thread would have made; so the output is the same, byte for
 //! byte, whatever the number of threads.
 
-mod ahead;
 mod analysis;
 mod batch;
+mod burst;
 mod in_line;
 mod intake;
 pub mod published;
@@ -20,6 +20,7 @@ use crate::config::Config;
 use crate::decode::Packet;
 use crate::event::Event;
 use crate::flow::FlowStats;
+use crate::net::Ends;
 use crate::source::{Next, Source};
 use crate::time::Timestamp;
 
@@ -28,6 +29,7 @@ pub use intake::IntakeStats;
 pub use shards::SHARDS;
 
 use batch::Tick;
+use burst::BURST;
 use intake::Intake;
 
 /// What the edges may ask of a running pipeline.
@@ -118,16 +120,22 @@ pub fn run(
 
 /// What the packet loop feeds; either everything else in line, or the queues to other threads.
 trait Lane {
-    /// The next frame is about to be asked for: time to look what comes.
-    fn before_next(&mut self, source: &mut dyn Source) {
-        let _ = source;
-    }
+    /// What is found out about a packet before its turn.
+    type Expected;
+
+    /// Looks where a packet between these ends will go, which comes soon.
+    fn expect(&mut self, ends: &Ends) -> Option<Self::Expected>;
+
+    /// Prepares for the packets of a burst, each of which is expected.
+    fn fetch<'e>(&mut self, burst: impl Iterator<Item = &'e mut Self::Expected>)
+    where
+        Self::Expected: 'e;
 
     /// Timers fire.
     fn on_tick(&mut self, tick: Tick);
 
-    /// A packet came.
-    fn on_packet(&mut self, number: u64, packet: &Packet<'_>);
+    /// A packet came, of which this was found out.
+    fn on_packet(&mut self, number: u64, packet: &Packet<'_>, expected: Option<&Self::Expected>);
 
     /// Decoding found something odd in the packet that came last.
     fn on_oddity(&mut self, event: Event);
@@ -144,30 +152,19 @@ fn feed(
     turn: Option<&Turn>,
     commands: &mut dyn FnMut() -> Option<Command>,
 ) {
-    let mut ticks = Vec::new();
+    let mut burst = Vec::with_capacity(BURST);
     loop {
-        lane.before_next(source);
-        let is_quiet = match source.next() {
-            Next::Frame(frame) => {
-                let number = intake.on_frame(&frame, &mut ticks);
-                for tick in &ticks {
-                    lane.on_tick(*tick);
-                }
-                intake.decode(&frame, |packet| lane.on_packet(number, packet));
-                intake.oddities(number, frame.ts, |event| lane.on_oddity(event));
-                false
-            }
+        let mut frames = Vec::with_capacity(BURST);
+        let is_time = match source.next(BURST, &mut frames) {
+            Next::Frames => intake.on_burst(&frames, &mut burst, lane),
             Next::Idle(now) => {
-                intake.on_idle(now, &mut ticks);
-                for tick in &ticks {
-                    lane.on_tick(*tick);
-                }
+                intake.on_idle(now, lane);
                 true
             }
             Next::End => break,
         };
-        if is_quiet || !ticks.is_empty() {
-            ticks.clear();
+        drop(frames);
+        if is_time {
             if let Some(turn) = turn {
                 turn();
             }

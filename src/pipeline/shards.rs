@@ -8,12 +8,13 @@ use std::net::IpAddr;
 
 use foldhash::fast::FixedState;
 
-use super::ahead::{self, Ahead, FIND, KNOW, READ};
 use super::batch::{Batch, Tick};
+use super::burst::BURST;
 use crate::config::units::ByteSize;
-use crate::decode::{Glimpse, Packet};
+use crate::decode::Packet;
 use crate::event::Event;
-use crate::flow::{FlowConfig, FlowStats, FlowTable};
+use crate::flow::{FlowConfig, FlowStats, FlowTable, Hint};
+use crate::net::{Ends, bits};
 
 /// Shards of the connection table; a multiple of every sensible number of threads.
 pub const SHARDS: usize = 16;
@@ -27,15 +28,21 @@ pub(super) const PACKET: u32 = u32::MAX;
 /// Which shard a packet between these two addresses belongs to, whichever way it goes.
 #[inline]
 pub(super) fn shard_of((a, b): (IpAddr, IpAddr)) -> usize {
-    let pair = if a <= b { (a, b) } else { (b, a) };
+    shard_between(a.is_ipv6() || b.is_ipv6(), bits(a), bits(b))
+}
+
+#[inline]
+fn shard_between(is_v6: bool, a: u128, b: u128) -> usize {
     // The key is fixed: results must not differ between runs, and who floods one shard evicts
     // only from that shard's share of the budget.
-    let mut hasher = FixedState::with_seed(0x5eed_0fa1).build_hasher();
-    for addr in [pair.0, pair.1] {
-        match addr {
-            IpAddr::V4(v4) => hasher.write_u32(v4.to_bits()),
-            IpAddr::V6(v6) => hasher.write_u128(v6.to_bits()),
-        }
+    const KEY: FixedState = FixedState::with_seed(0x5eed_0fa1);
+    let mut hasher = KEY.build_hasher();
+    let (low, high) = (a.min(b), a.max(b));
+    if is_v6 {
+        hasher.write_u128(low);
+        hasher.write_u128(high);
+    } else {
+        hasher.write_u64((low as u64) << 32 | high as u64);
     }
     usize::try_from(hasher.finish() % SHARDS as u64).unwrap_or(0)
 }
@@ -43,13 +50,20 @@ pub(super) fn shard_of((a, b): (IpAddr, IpAddr)) -> usize {
 /// The shards that one thread runs: every `step`-th from `first`.
 pub(super) struct ShardSet {
     tables: Vec<FlowTable>,
+    /// Which of them a shard is; beyond all for the shards of other threads.
+    places: [usize; SHARDS],
     first: usize,
     step: usize,
     scratch: Vec<Event>,
-    /// What is known of the packets that come next.
-    ahead: ahead::Queue,
-    /// What was known of the packet whose turn it is.
-    current: Option<Ahead>,
+}
+
+/// A packet before its turn.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Expected {
+    /// Where its shard's table is.
+    table: usize,
+    /// What that found out about its connection.
+    hint: Hint,
 }
 
 impl ShardSet {
@@ -57,23 +71,29 @@ impl ShardSet {
     pub(super) fn new(config: &FlowConfig, first: usize, workers: usize) -> Self {
         let share = FlowConfig { budget: ByteSize(config.budget.0 / SHARDS), ..config.clone() };
         let tables = (first..SHARDS).step_by(workers).map(|_| FlowTable::new(&share)).collect();
-        let ahead = ahead::Queue::new();
-        Self { tables, first, step: workers, scratch: Vec::new(), ahead, current: None }
+        // To divide by the number of threads for each packet would be felt.
+        let place = |shard: usize| match shard % workers == first {
+            true => shard / workers,
+            false => SHARDS,
+        };
+        let places = std::array::from_fn(place);
+        Self { tables, places, first, step: workers, scratch: Vec::new() }
     }
 
     /// Works through a batch and ranks what comes out.
     pub(super) fn on_batch(&mut self, batch: &Batch, out: &mut Vec<(Rank, Event)>) {
         let mut ticks = batch.ticks.iter().peekable();
-        let mut coming = batch.queued().iter();
-        for queued in batch.queued() {
-            for next in coming.by_ref().take((KNOW + 1).saturating_sub(self.ahead.len())) {
-                self.expect(next.packet.glimpse());
+        for burst in batch.queued().chunks(BURST) {
+            let mut expected: Vec<_> =
+                burst.iter().map(|queued| self.expect(&queued.packet.ends()?)).collect();
+            self.fetch(expected.iter_mut().flatten());
+            for (queued, expected) in burst.iter().zip(&expected) {
+                while let Some(tick) = ticks.next_if(|tick| tick.number <= queued.number) {
+                    self.rank_tick(*tick, out);
+                }
+                let packet = batch.packet(queued);
+                self.rank_packet(queued.number, &packet, expected.as_ref(), out);
             }
-            self.advance();
-            while let Some(tick) = ticks.next_if(|tick| tick.number <= queued.number) {
-                self.rank_tick(*tick, out);
-            }
-            self.rank_packet(queued.number, &batch.packet(queued), out);
         }
         for tick in ticks {
             self.rank_tick(*tick, out);
@@ -83,63 +103,49 @@ impl ShardSet {
         }
     }
 
-    /// Packets that are expected.
-    pub(super) fn expected(&self) -> usize {
-        self.ahead.len()
+    /// Looks where a packet between these ends will go, which comes soon.
+    #[inline]
+    pub(super) fn expect(&self, ends: &Ends) -> Option<Expected> {
+        let table = self.index(shard_between(ends.is_v6, ends.src.0, ends.dst.0));
+        let hint = self.tables.get(table)?.hint(ends);
+        Some(Expected { table, hint })
     }
 
-    /// Expects a packet behind those that are expected already. A wrong expectation costs time and
-    /// nothing else.
+    /// Has what the packets of a burst will read fetched, once all of them are expected.
     #[inline]
-    pub(super) fn expect(&mut self, glimpse: Option<Glimpse>) {
-        let ahead = glimpse.and_then(|glimpse| {
-            let shard = shard_of((glimpse.src.addr, glimpse.dst.addr));
-            let table = self.tables.get(self.index(shard))?;
-            let lookup = table.lookup(&glimpse);
-            table.prefetch_index(&lookup);
-            Some(Ahead { glimpse, shard, lookup, place: None })
-        });
-        self.ahead.push_back(ahead);
-    }
-
-    /// Goes on to the next packet that is expected, and has memory fetched for some after it.
-    #[inline]
-    pub(super) fn advance(&mut self) {
-        self.current = self.ahead.pop_front().flatten();
-        let Self { tables, ahead, first, step, .. } = self;
-        let table = |shard: usize| tables.get(shard.saturating_sub(*first) / *step);
-        if let Some(Some(next)) = ahead.get_mut(FIND)
-            && let Some(table) = table(next.shard)
-        {
-            next.place = table.guess(&next.lookup);
-            if let Some(place) = next.place {
-                table.prefetch(place);
+    pub(super) fn fetch<'e>(&self, burst: impl Iterator<Item = &'e mut Expected>) {
+        let mut found: [Option<&Expected>; BURST] = [None; BURST];
+        for (expected, found) in burst.zip(&mut found) {
+            if let Some(table) = self.tables.get(expected.table) {
+                table.prefetch(&mut expected.hint);
+            }
+            *found = Some(expected);
+        }
+        for expected in found.into_iter().flatten() {
+            if let Some(table) = self.tables.get(expected.table) {
+                table.prefetch_detail(&expected.hint);
             }
         }
-        if let Some(Some(Ahead { shard, place: Some(place), .. })) = ahead.get(READ)
-            && let Some(table) = table(*shard)
-        {
-            table.prefetch_detail(*place);
-        }
     }
 
-    /// Takes a packet, the one that was expected if any was; what it makes known is appended to
+    /// Takes a packet and what was found out about it before; what it makes known is appended to
     /// `out`. Gives its shard.
     #[inline]
     pub(super) fn on_packet(
         &mut self,
         number: u64,
         packet: &Packet<'_>,
+        expected: Option<&Expected>,
         out: &mut Vec<Event>,
     ) -> usize {
-        let known = self.current.filter(|ahead| packet.glimpse() == Some(ahead.glimpse));
-        let shard = known.map_or_else(|| shard_of(packet.shard_pair()), |ahead| ahead.shard);
-        let index = self.index(shard);
+        let index = match expected {
+            Some(expected) => expected.table,
+            None => self.index(shard_of(packet.shard_pair())),
+        };
         if let Some(table) = self.tables.get_mut(index) {
-            let lookup = known.as_ref().map(|ahead| &ahead.lookup);
-            table.on_packet_of(lookup, number, packet, out);
+            table.on_packet(number, packet, expected.map(|expected| expected.hint), out);
         }
-        shard
+        self.first + index * self.step
     }
 
     /// Fires the timers of every shard, in order; what they say is appended to `out`.
@@ -150,9 +156,15 @@ impl ShardSet {
     }
 
     /// The same for a packet of a batch, ranked.
-    fn rank_packet(&mut self, number: u64, packet: &Packet<'_>, out: &mut Vec<(Rank, Event)>) {
+    fn rank_packet(
+        &mut self,
+        number: u64,
+        packet: &Packet<'_>,
+        expected: Option<&Expected>,
+        out: &mut Vec<(Rank, Event)>,
+    ) {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let shard = self.on_packet(number, packet, &mut scratch);
+        let shard = self.on_packet(number, packet, expected, &mut scratch);
         let rank = (number, PACKET, shard);
         out.extend(scratch.drain(..).map(|event| (rank, event)));
         self.scratch = scratch;
@@ -180,8 +192,8 @@ impl ShardSet {
     }
 
     /// Where the table of a shard is.
-    const fn index(&self, shard: usize) -> usize {
-        shard.saturating_sub(self.first) / self.step
+    fn index(&self, shard: usize) -> usize {
+        self.places.get(shard).copied().unwrap_or(SHARDS)
     }
 
     /// Sum over the shards.

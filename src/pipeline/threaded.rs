@@ -19,6 +19,7 @@ use crate::config::Config;
 use crate::decode::Packet;
 use crate::event::Event;
 use crate::flow::FlowStats;
+use crate::net::Ends;
 use crate::source::Source;
 use crate::time::Timestamp;
 
@@ -68,11 +69,20 @@ impl Queues {
 }
 
 impl Lane for Queues {
+    // The workers see for themselves what comes.
+    type Expected = ();
+
+    fn expect(&mut self, _: &Ends) -> Option<()> {
+        None
+    }
+
+    fn fetch<'e>(&mut self, _: impl Iterator<Item = &'e mut ()>) {}
+
     fn on_tick(&mut self, tick: Tick) {
         self.notes.ticks.push(tick);
     }
 
-    fn on_packet(&mut self, number: u64, packet: &Packet<'_>) {
+    fn on_packet(&mut self, number: u64, packet: &Packet<'_>, _: Option<&()>) {
         let worker = shard_of(packet.shard_pair()) % self.batches.len().max(1);
         if let Some(batch) = self.batches.get_mut(worker) {
             batch.push(number, packet);

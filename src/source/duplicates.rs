@@ -15,7 +15,7 @@
 //!
 //! * With an identification (IPv4), a copy has the same and a repetition the next one, since senders
 //!   must not repeat it soon (RFC 6864, 4.1, RFC 791, 3.2). Equal packets are one. Identifications
-//!   that tools and stacks put into every packet do not count as one (see [`CONSTANT`]).
+//!   that tools and stacks put into every packet do not count as one (see [`is_constant`]).
 //! * TCP segments that occupy sequence numbers (SYN, FIN or data) are retransmitted after 200 ms or so
 //!   (RFC 6298, 2.4 asks for a second; Linux takes 200 ms). An earlier one, after a loss that the peer reported, is
 //!   taken for a copy; it carries nothing new. Equal segments are one.
@@ -31,6 +31,7 @@ use std::hash::{BuildHasher, Hasher};
 use std::time::Duration;
 
 use hashbrown::HashTable;
+use hashbrown::hash_table::Entry;
 
 use crate::time::Timestamp;
 
@@ -80,6 +81,13 @@ struct Count {
     packets: u16,
 }
 
+/// What the copies of a packet have in common.
+#[derive(Clone, Copy, Debug)]
+pub struct Digest {
+    of: u64,
+    identity: Identity,
+}
+
 /// Whether equal packets must be one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Identity {
@@ -105,29 +113,43 @@ impl Duplicates {
         }
     }
 
-    /// Whether this packet was seen before; a packet that was not is remembered.
+    /// By what the copies of a packet are recognised.
     ///
     /// `network` begins with the network-layer header, whatever link layers and tags came before it; what
-    /// follows an IP packet as padding is left out of account. Times must not run backwards.
-    pub fn is_duplicate(&mut self, ts: Timestamp, interface: u16, network: &[u8]) -> bool {
+    /// follows an IP packet as padding is left out of account.
+    #[inline]
+    pub fn digest(&self, network: &[u8]) -> Digest {
+        summarise(network, &self.key)
+    }
+
+    /// Whether the packet was seen before; one that was not is remembered. Times must not run
+    /// backwards.
+    #[inline]
+    pub fn has_seen(
+        &mut self,
+        ts: Timestamp,
+        interface: u16,
+        Digest { of, identity }: Digest,
+    ) -> bool {
         if ts.nanos_since(self.since) > self.window || self.young.len() >= CAPACITY / 2 {
             self.age(ts);
         }
-        let (digest, identity) = summarise(network, &self.key);
         let window = self.window;
-        let same = |sighting: &Sighting| {
-            sighting.digest == digest && ts.nanos_since(sighting.ts) <= window
-        };
+        let same =
+            |sighting: &Sighting| sighting.digest == of && ts.nanos_since(sighting.ts) <= window;
         let Self { young, old, .. } = self;
-        let found = young.find_mut(digest, same).or_else(|| old.find_mut(digest, same));
-        if let Some(sighting) = found {
-            return identity == Identity::Unique || sighting.has_shown_elsewhere(interface);
+        let unseen = match young.entry(of, same, |known| known.digest) {
+            Entry::Occupied(mut seen) => return seen.get_mut().is_copy(identity, interface),
+            Entry::Vacant(place) => place,
+        };
+        if let Some(seen) = old.find_mut(of, same) {
+            return seen.is_copy(identity, interface);
         }
         let mut counts = [Count::default(); INTERFACES];
         if let Some(first) = counts.first_mut() {
             *first = Count { interface, packets: 1 };
         }
-        young.insert_unique(digest, Sighting { digest, ts, counts }, |known| known.digest);
+        unseen.insert(Sighting { digest: of, ts, counts });
         false
     }
 
@@ -141,6 +163,11 @@ impl Duplicates {
 }
 
 impl Sighting {
+    /// Whether an equal packet on `interface` is a copy of this one.
+    fn is_copy(&mut self, identity: Identity, interface: u16) -> bool {
+        identity == Identity::Unique || self.has_shown_elsewhere(interface)
+    }
+
     /// Counts the packet on `interface`; true if another one has shown as many.
     fn has_shown_elsewhere(&mut self, interface: u16) -> bool {
         let most = self.counts.iter().map(|count| count.packets).max().unwrap_or(0);
@@ -154,7 +181,8 @@ impl Sighting {
 }
 
 /// Digests what copies of a packet have in common, and says whether equal digests mean one packet.
-fn summarise(network: &[u8], key: &impl BuildHasher) -> (u64, Identity) {
+#[inline]
+fn summarise(network: &[u8], key: &impl BuildHasher) -> Digest {
     let mut hasher = key.build_hasher();
     let identity = match network.first().map(|byte| byte >> 4) {
         Some(4) => ipv4(network, &mut hasher),
@@ -165,23 +193,26 @@ fn summarise(network: &[u8], key: &impl BuildHasher) -> (u64, Identity) {
         hasher.write(network);
         Identity::Anonymous
     });
-    (hasher.finish(), identity)
+    Digest { of: hasher.finish(), identity }
 }
 
 /// RFC 791, 3.1.
+#[inline]
 fn ipv4(network: &[u8], hasher: &mut impl Hasher) -> Option<Identity> {
-    let (&header, _) = network.split_first_chunk::<20>()?;
-    let [first, _, l0, l1, i0, i1, f0, f1, _, protocol, _, _, addresses @ ..] = header;
+    let header = network.first_chunk::<20>()?;
+    let &[first, _, l0, l1, i0, i1, f0, f1, _, protocol, _, _, addresses @ ..] = header;
     let header_length = usize::from(first & 0x0f) * 4;
     let total = usize::from(u16::from_be_bytes([l0, l1]));
     // Offloading leaves a total length of zero.
     let end = if total < header_length { network.len() } else { total.min(network.len()) };
     let payload = network.get(header_length.max(20)..end)?;
     let is_first_fragment = (f0 & 0x1f, f1) == (0, 0);
+    // Length, identification and fragment offset.
+    let [about, ..] = *header.as_chunks::<8>().0 else { return None };
     hasher.write_u64(u64::from_be_bytes(addresses));
-    hasher.write_u64(u64::from_be_bytes([l0, l1, i0, i1, f0, f1, protocol, 4]));
+    hasher.write_u64(u64::from_be_bytes(about) << 16 | u64::from(protocol) << 8 | 4);
     compare(is_first_fragment && has_checksum(protocol, payload), payload, hasher);
-    let has_identification = !CONSTANT.contains(&u16::from_be_bytes([i0, i1]));
+    let has_identification = !is_constant(u16::from_be_bytes([i0, i1]));
     let is_unique =
         has_identification || is_first_fragment && protocol == TCP && occupies_sequence(payload);
     Some(if is_unique { Identity::Unique } else { Identity::Anonymous })
@@ -228,9 +259,11 @@ fn compare(has_checksum: bool, payload: &[u8], hasher: &mut impl Hasher) {
     }
 }
 
-/// Identifications that say nothing: zero of packets that are not to be fragmented (Linux), one of
-/// scapy, 54321 of ZMap.
-const CONSTANT: [u16; 3] = [0, 1, 54_321];
+/// Whether an identification says nothing: zero of packets that are not to be fragmented (Linux), one
+/// of scapy, 54321 of ZMap.
+const fn is_constant(identification: u16) -> bool {
+    matches!(identification, 0 | 1 | 54_321)
+}
 
 /// Whether a TCP segment carries a SYN, a FIN or data (RFC 9293, 3.1).
 fn occupies_sequence(segment: &[u8]) -> bool {
@@ -269,6 +302,16 @@ mod tests {
         packet
     }
 
+    fn is_duplicate(
+        duplicates: &mut Duplicates,
+        ts: Timestamp,
+        interface: u16,
+        network: &[u8],
+    ) -> bool {
+        let digest = duplicates.digest(network);
+        duplicates.has_seen(ts, interface, digest)
+    }
+
     fn micros(micros: i64) -> Timestamp {
         Timestamp::from_nanos(micros * 1000)
     }
@@ -280,9 +323,9 @@ mod tests {
         routed[1] = 0xb8;
         routed.extend([0; 20]);
 
-        assert!(!duplicates.is_duplicate(micros(0), 0, &ipv4(77, 64, 17, b"request")));
-        assert!(duplicates.is_duplicate(micros(30), 0, &routed));
-        assert!(duplicates.is_duplicate(micros(60), 1, &ipv4(77, 62, 17, b"request")));
+        assert!(!is_duplicate(&mut duplicates, micros(0), 0, &ipv4(77, 64, 17, b"request")));
+        assert!(is_duplicate(&mut duplicates, micros(30), 0, &routed));
+        assert!(is_duplicate(&mut duplicates, micros(60), 1, &ipv4(77, 62, 17, b"request")));
     }
 
     #[test]
@@ -299,7 +342,7 @@ mod tests {
             ipv4(77, 64, 17, b"request "),
             other_fragment,
         ] {
-            assert!(!duplicates.is_duplicate(micros(0), 0, &packet));
+            assert!(!is_duplicate(&mut duplicates, micros(0), 0, &packet));
         }
     }
 
@@ -308,9 +351,9 @@ mod tests {
         let mut duplicates = Duplicates::default();
         let packet = ipv4(77, 64, 17, b"request");
 
-        assert!(!duplicates.is_duplicate(micros(0), 0, &packet));
-        assert!(duplicates.is_duplicate(micros(10_000), 0, &packet));
-        assert!(!duplicates.is_duplicate(micros(10_001), 0, &packet));
+        assert!(!is_duplicate(&mut duplicates, micros(0), 0, &packet));
+        assert!(is_duplicate(&mut duplicates, micros(10_000), 0, &packet));
+        assert!(!is_duplicate(&mut duplicates, micros(10_001), 0, &packet));
     }
 
     #[test]
@@ -318,10 +361,10 @@ mod tests {
         let mut duplicates = Duplicates::default();
 
         for segment in [tcp(1, 0x10, b"data"), tcp(1, 0x02, b""), tcp(2, 0x11, b"")] {
-            assert!(!duplicates.is_duplicate(micros(0), 0, &ipv6(64, 6, &segment)));
-            assert!(duplicates.is_duplicate(micros(5), 0, &ipv6(63, 6, &segment)));
-            assert!(!duplicates.is_duplicate(micros(5), 0, &ipv4(0, 64, 6, &segment)));
-            assert!(duplicates.is_duplicate(micros(9), 0, &ipv4(0, 63, 6, &segment)));
+            assert!(!is_duplicate(&mut duplicates, micros(0), 0, &ipv6(64, 6, &segment)));
+            assert!(is_duplicate(&mut duplicates, micros(5), 0, &ipv6(63, 6, &segment)));
+            assert!(!is_duplicate(&mut duplicates, micros(5), 0, &ipv4(0, 64, 6, &segment)));
+            assert!(is_duplicate(&mut duplicates, micros(9), 0, &ipv4(0, 63, 6, &segment)));
         }
     }
 
@@ -340,7 +383,7 @@ mod tests {
             Vec::new(),
         ] {
             for _ in 0..3 {
-                assert!(!duplicates.is_duplicate(micros(0), 0, &packet));
+                assert!(!is_duplicate(&mut duplicates, micros(0), 0, &packet));
             }
         }
     }
@@ -355,11 +398,11 @@ mod tests {
             ipv4(77, 64, 17, &datagram)
         };
 
-        assert!(!duplicates.is_duplicate(micros(0), 0, &datagram(1, 1)));
-        assert!(!duplicates.is_duplicate(micros(0), 0, &datagram(2, 2)));
-        assert!(duplicates.is_duplicate(micros(0), 0, &datagram(2, 2)));
-        assert!(!duplicates.is_duplicate(micros(0), 0, &datagram(0, 1)));
-        assert!(!duplicates.is_duplicate(micros(0), 0, &datagram(0, 2)));
+        assert!(!is_duplicate(&mut duplicates, micros(0), 0, &datagram(1, 1)));
+        assert!(!is_duplicate(&mut duplicates, micros(0), 0, &datagram(2, 2)));
+        assert!(is_duplicate(&mut duplicates, micros(0), 0, &datagram(2, 2)));
+        assert!(!is_duplicate(&mut duplicates, micros(0), 0, &datagram(0, 1)));
+        assert!(!is_duplicate(&mut duplicates, micros(0), 0, &datagram(0, 2)));
     }
 
     #[test]
@@ -369,7 +412,7 @@ mod tests {
 
         let answers: Vec<bool> = [0, 0, 1, 1, 1, 0, 2, 0]
             .into_iter()
-            .map(|interface| duplicates.is_duplicate(micros(1), interface, &packet))
+            .map(|interface| is_duplicate(&mut duplicates, micros(1), interface, &packet))
             .collect();
 
         // Three of tap 0 and three of tap 1 are three, the seventh is a third tap's copy of the first.
@@ -383,12 +426,17 @@ mod tests {
         let many = 3 * CAPACITY as u32;
 
         for n in 0..many {
-            assert!(!duplicates.is_duplicate(micros(0), 0, &packet(n)));
+            assert!(!is_duplicate(&mut duplicates, micros(0), 0, &packet(n)));
         }
 
         assert_eq!(duplicates.young.len() + duplicates.old.len(), CAPACITY);
-        assert!(duplicates.is_duplicate(micros(0), 0, &packet(many - CAPACITY as u32 / 2 + 1)));
-        assert!(!duplicates.is_duplicate(micros(0), 0, &packet(0)));
+        assert!(is_duplicate(
+            &mut duplicates,
+            micros(0),
+            0,
+            &packet(many - CAPACITY as u32 / 2 + 1)
+        ));
+        assert!(!is_duplicate(&mut duplicates, micros(0), 0, &packet(0)));
     }
 
     proptest::proptest! {
@@ -397,7 +445,7 @@ mod tests {
             proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64), 0..20)) {
             let mut duplicates = Duplicates::default();
             for packet in packets {
-                duplicates.is_duplicate(micros(0), 0, &packet);
+                is_duplicate(&mut duplicates, micros(0), 0, &packet);
             }
         }
     }

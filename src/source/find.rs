@@ -63,8 +63,7 @@ pub(super) fn find(inputs: &[PathBuf], buffer: usize) -> Result<Vec<Found>, Sour
     Ok(found)
 }
 
-fn stream(path: &Path, mut reader: CaptureReader) -> Found {
-    reader.advance();
+fn stream(path: &Path, reader: CaptureReader) -> Found {
     Found { path: path.to_owned(), kind: Kind::Stream(Box::new(reader)) }
 }
 
@@ -110,7 +109,7 @@ fn probe(path: &Path, about: &Metadata) -> Result<Result<(Found, bool), Unreadab
         Ok(reader) => reader,
         Err(why) => return Ok(Err(why)),
     };
-    let first = if reader.advance() { reader.record().map(|record| record.ts) } else { None };
+    let first = reader.peek().map(|record| record.ts);
     let kind = Kind::File { size: about.len(), first };
     Ok(Ok((Found { path: path.to_owned(), kind }, reader.is_blank())))
 }

@@ -17,7 +17,7 @@ use crossbeam_channel::{Receiver, Select, Sender, TryRecvError, bounded};
 
 pub use self::config::LiveConfig;
 use self::lane::{Batch, Control, DropCounters, Head, Lane};
-use super::{Frame, InputReport, LinkType, Next, Source, SourceError};
+use super::{Frame, InputReport, Next, Source, SourceError};
 use crate::time::Timestamp;
 
 /// Batches between an interface's thread and the merge.
@@ -33,8 +33,6 @@ pub struct LiveSource {
     /// How long a frame waits for earlier ones from other interfaces.
     reorder_window: Duration,
     latest: Timestamp,
-    /// The input whose frame is lent.
-    current: Option<usize>,
 }
 
 /// Ends a live capture from another thread.
@@ -92,7 +90,6 @@ impl LiveSource {
             stop: StopHandle(Arc::clone(&control)),
             reorder_window: config.reorder_window,
             latest: Timestamp::from_nanos(i64::MIN),
-            current: None,
         };
         for ((number, interface), capture) in config.interfaces.iter().enumerate().zip(captures) {
             let (to_merge, full) = bounded(QUEUE);
@@ -163,6 +160,17 @@ impl LiveSource {
         }
     }
 
+    /// The time before which no other interface can have a frame.
+    fn undisputed(&self, index: usize) -> Timestamp {
+        let others = self.inputs.iter().enumerate().filter(|(other, _)| *other != index);
+        let nothing = |input: &Input| match input.ended {
+            true => Timestamp::from_nanos(i64::MAX),
+            false => Timestamp::from_nanos(i64::MIN),
+        };
+        let heads = others.map(|(_, input)| input.peek().map_or(nothing(input), |head| head.ts));
+        heads.min().unwrap_or(Timestamp::from_nanos(i64::MAX))
+    }
+
     /// Waits until an input without a frame has something to say; false if none has in time.
     fn wait(&self, time: Duration) -> bool {
         let mut select = Select::new();
@@ -207,10 +215,7 @@ impl Input {
 }
 
 impl Source for LiveSource {
-    fn next(&mut self) -> Next<'_> {
-        if let Some(input) = self.current.take().and_then(|index| self.inputs.get_mut(index)) {
-            input.next += 1;
-        }
+    fn next<'a>(&'a mut self, most: usize, frames: &mut Vec<Frame<'a>>) -> Next {
         let index = match self.select() {
             Selected::Input(index) => index,
             Selected::Idle => {
@@ -220,37 +225,31 @@ impl Source for LiveSource {
             }
             Selected::End => return Next::End,
         };
-        self.current = Some(index);
-        let Some(input) = self.inputs.get_mut(index) else { return Next::End };
-        let Some(head) = input.peek() else { return Next::End };
-        let report = &mut input.report;
-        report.packets += 1;
-        report.bytes += head.len as u64;
-        report.first_ts = report.first_ts.or(Some(head.ts));
-        report.last_ts = report.last_ts.max(Some(head.ts));
-        if head.ts < self.latest {
-            report.time_went_back += 1;
-        } else {
-            self.latest = head.ts;
-        }
+        let until = self.undisputed(index);
+        let Self { inputs, latest, .. } = self;
+        let Some(Input { report, batch, next, .. }) = inputs.get_mut(index) else {
+            return Next::End;
+        };
         let number = u16::try_from(index).unwrap_or(u16::MAX);
-        Next::Frame(Frame {
-            ts: self.latest,
-            link: input.batch.link,
-            input: number,
-            interface: number,
-            wire_len: head.wire_len,
-            data: input.batch.bytes.get(head.at..head.at + head.len).unwrap_or_default(),
-        })
-    }
-
-    fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
-        let Some(input) = self.current.and_then(|index| self.inputs.get(index)) else { return };
-        let coming = input.batch.frames.iter().skip(input.next + 1).take(most);
-        for head in coming {
-            let data = input.batch.bytes.get(head.at..head.at + head.len);
-            each(input.batch.link, data.unwrap_or_default());
+        let coming = batch.frames.iter().skip(*next).take(most).enumerate();
+        for (_, head) in coming.take_while(|(at, head)| *at == 0 || head.ts < until) {
+            *next += 1;
+            report.packets += 1;
+            report.bytes += head.len as u64;
+            report.first_ts = report.first_ts.or(Some(head.ts));
+            report.last_ts = report.last_ts.max(Some(head.ts));
+            report.time_went_back += u64::from(head.ts < *latest);
+            *latest = head.ts.max(*latest);
+            frames.push(Frame {
+                ts: *latest,
+                link: batch.link,
+                input: number,
+                interface: number,
+                wire_len: head.wire_len,
+                data: batch.bytes.get(head.at..head.at + head.len).unwrap_or_default(),
+            });
         }
+        Next::Frames
     }
 
     fn inputs(&self) -> Vec<InputReport> {

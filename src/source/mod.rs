@@ -71,10 +71,10 @@ pub struct Frame<'a> {
 }
 
 /// What a source has to offer next.
-#[derive(Debug)]
-pub enum Next<'a> {
-    /// A frame.
-    Frame(Frame<'a>),
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// Frames.
+    Frames,
     /// No frame for a while, and it is this late (live capture only): timers may fire.
     Idle(Timestamp),
     /// Nothing more will come.
@@ -83,14 +83,9 @@ pub enum Next<'a> {
 
 /// Something that packets come from, in order of time.
 pub trait Source {
-    /// Waits for the next frame and lends it until the next call.
-    fn next(&mut self) -> Next<'_>;
-
-    /// Shows frames that probably come next, as far as they are in memory and up to `most`: link
-    /// type and captured bytes. A hint, for who can prepare for them; none by default.
-    fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
-        let _ = (most, each);
-    }
+    /// Waits for the next frame and lends it until the next call, together with those that follow
+    /// it and are in memory already, `most` at most. They are appended to `frames`.
+    fn next<'a>(&'a mut self, most: usize, frames: &mut Vec<Frame<'a>>) -> Next;
 
     /// What is known of each input so far, in the order they were given.
     fn inputs(&self) -> Vec<InputReport>;

@@ -13,10 +13,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::file::CaptureReader;
 use super::file::disk::DiskFile;
+use super::file::{CaptureReader, Record};
 use super::find::{Found, Kind, find};
-use super::{Frame, InputReport, LinkType, Next, Source, SourceError};
+use super::{Frame, InputReport, Next, Source, SourceError};
 use crate::time::Timestamp;
 
 /// Files that keep their descriptor while they are read; the usual limit of a process is 1024.
@@ -116,9 +116,9 @@ impl CaptureSet {
                 // A file without a frame has its turn at once, so that its damage is reported.
                 self.waiting.push((first.unwrap_or(Timestamp::from_nanos(i64::MIN)), index));
             }
-            Kind::Stream(reader) => {
+            Kind::Stream(mut reader) => {
                 self.bytes_total = None;
-                match reader.record() {
+                match reader.peek() {
                     Some(record) => self.open.push(Reverse((record.ts, index))),
                     None => input.close(&reader),
                 }
@@ -221,12 +221,12 @@ impl CaptureSet {
 }
 
 impl Input {
-    /// Reads the next frame and says when it is due; closes the file after its last one.
+    /// When the next frame is due; closes the file after its last one.
     #[inline]
     fn turn(&mut self, index: u16) -> Option<Turn> {
-        let reader = self.reader.as_mut()?;
-        if reader.advance() {
-            return reader.record().map(|record| (record.ts, index));
+        let next = self.reader.as_mut()?.peek();
+        if let Some(record) = next {
+            return Some((record.ts, index));
         }
         if let Some(reader) = self.reader.take() {
             self.close(&reader);
@@ -243,40 +243,41 @@ impl Input {
 }
 
 impl Source for CaptureSet {
-    #[inline]
-    fn next(&mut self) -> Next<'_> {
+    fn next<'a>(&'a mut self, most: usize, frames: &mut Vec<Frame<'a>>) -> Next {
         let Some(index) = self.advance() else { return Next::End };
         let slot = usize::from(index);
-        let record = |input: &Input| input.reader.as_ref().and_then(|reader| reader.record());
-        let Some(record) = self.inputs.get(slot).and_then(record) else { return Next::End };
-        let interface = self.interface_number(index, record.interface);
-        let Some(input) = self.inputs.get_mut(slot) else { return Next::End };
-        let report = &mut input.report;
-        report.packets += 1;
-        report.bytes += record.len() as u64;
-        report.first_ts.get_or_insert(record.ts);
-        report.last_ts = report.last_ts.max(Some(record.ts));
-        if record.ts < self.latest {
-            report.time_went_back += 1;
-        } else {
-            self.latest = record.ts;
+        let next = |input: &mut Input| input.reader.as_mut().and_then(|reader| reader.peek());
+        let Some(first) = self.inputs.get_mut(slot).and_then(next) else { return Next::End };
+        let interface = self.interface_number(index, first.interface);
+        let Self { inputs, rival, latest, .. } = self;
+        let Some(input) = inputs.get_mut(slot) else { return Next::End };
+        let (Some(reader), report) = (&mut input.reader, &mut input.report) else {
+            return Next::End;
+        };
+        let run = reader.gather(most);
+        let is_due = |record: &Record| rival.is_none_or(|rival| (record.ts, index) <= rival);
+        let belongs = |record: &Record| record.interface == first.interface && is_due(record);
+        // The first one is due, whatever the others say.
+        let count = run.iter().skip(1).take_while(|record| belongs(record)).count() + 1;
+        reader.take(count);
+        let reader = &*reader;
+        report.first_ts.get_or_insert(first.ts);
+        report.packets += count as u64;
+        for record in reader.taken(count) {
+            report.bytes += record.len() as u64;
+            report.last_ts = report.last_ts.max(Some(record.ts));
+            report.time_went_back += u64::from(record.ts < *latest);
+            *latest = record.ts.max(*latest);
+            frames.push(Frame {
+                ts: *latest,
+                link: record.link,
+                input: index,
+                interface,
+                wire_len: record.wire_len,
+                data: reader.data(*record),
+            });
         }
-        let Some(reader) = &input.reader else { return Next::End };
-        Next::Frame(Frame {
-            ts: self.latest,
-            link: record.link,
-            input: index,
-            interface,
-            wire_len: record.wire_len,
-            data: reader.data(record),
-        })
-    }
-
-    fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
-        let current = self.current.and_then(|index| self.inputs.get_mut(usize::from(index)));
-        if let Some(reader) = current.and_then(|input| input.reader.as_mut()) {
-            reader.look_ahead(most, each);
-        }
+        Next::Frames
     }
 
     fn inputs(&self) -> Vec<InputReport> {

@@ -15,7 +15,6 @@ mod tests;
 mod unpack;
 mod window;
 
-use std::collections::VecDeque;
 use std::fmt;
 use std::io::{self, Cursor, ErrorKind, Read};
 
@@ -139,9 +138,9 @@ pub struct CaptureReader {
     window: Window,
     format: Format,
     packing: Option<Packing>,
-    record: Option<Record>,
-    /// Records that were read ahead, all of them in the window.
-    ahead: VecDeque<Record>,
+    /// Records that lie in the window side by side, the first `taken` of which are used up.
+    ahead: Vec<Record>,
+    taken: usize,
     records: u64,
     ended: bool,
     damage: Option<String>,
@@ -220,18 +219,71 @@ impl CaptureReader {
             Err(damage) => (Format::Empty, Some(damage)),
         };
         let ended = damage.is_some();
-        let ahead = VecDeque::new();
-        Ok(Self { window, format, packing, record: None, ahead, records: 0, ended, damage })
+        let ahead = Vec::new();
+        Ok(Self { window, format, packing, ahead, taken: 0, records: 0, ended, damage })
     }
 
     /// Goes to the next frame; false if there is none, because the file ends or is damaged.
     #[inline]
     pub fn advance(&mut self) -> bool {
-        self.record = self.ahead.pop_front();
-        self.record.is_some() || self.read_on()
+        let is_there = self.peek().is_some();
+        self.taken += usize::from(is_there);
+        is_there
     }
 
-    /// Reads the next record.
+    /// The record after the one gone to. If it has to be read from the stream, those before it are
+    /// in memory no more.
+    #[inline]
+    pub(super) fn peek(&mut self) -> Option<Record> {
+        if self.taken >= self.ahead.len() {
+            self.ahead.clear();
+            self.taken = 0;
+            self.read_on();
+        }
+        self.ahead.get(self.taken).copied()
+    }
+
+    /// The records after the one gone to, as far as they are in memory and up to `most`.
+    #[inline]
+    pub(super) fn gather(&mut self, most: usize) -> &[Record] {
+        let wanted = (self.taken + most).saturating_sub(self.ahead.len());
+        match &self.format {
+            _ if self.ended => {}
+            Format::Empty => {}
+            Format::Pcap(pcap) => {
+                let before = self.ahead.len();
+                pcap.gather(&mut self.window, wanted, &mut self.ahead);
+                self.records += (self.ahead.len() - before) as u64;
+            }
+            Format::Pcapng(_) => {
+                let is_next_there = |of: &Self| match &of.format {
+                    Format::Pcapng(pcapng) => pcapng.has_next_in(of.window.bytes()),
+                    _ => false,
+                };
+                while self.ahead.len() < self.taken + most && is_next_there(self) && self.read_on()
+                {
+                }
+            }
+        }
+        let coming = self.ahead.get(self.taken..).unwrap_or_default();
+        coming.get(..most).unwrap_or(coming)
+    }
+
+    /// Goes on by `count` of the records that were gathered.
+    #[inline]
+    pub(super) fn take(&mut self, count: usize) {
+        self.taken += count;
+    }
+
+    /// The last `count` records that were gone to.
+    #[inline]
+    pub(super) fn taken(&self, count: usize) -> &[Record] {
+        let from = self.taken.saturating_sub(count);
+        self.ahead.get(from..self.taken).unwrap_or_default()
+    }
+
+    /// Reads the next record, and puts it behind those that are there.
+    #[inline]
     fn read_on(&mut self) -> bool {
         if self.ended {
             return false;
@@ -245,7 +297,7 @@ impl CaptureReader {
         match step {
             Ok(Some(record)) => {
                 self.records += 1;
-                self.record = Some(record);
+                self.ahead.push(record);
                 true
             }
             Ok(None) => self.finish(None, before),
@@ -255,7 +307,7 @@ impl CaptureReader {
 
     /// The frame that [`CaptureReader::advance`] went to.
     pub fn frame(&self) -> Option<FileFrame<'_>> {
-        let record = self.record?;
+        let record = *self.ahead.get(self.taken.checked_sub(1)?)?;
         Some(FileFrame {
             ts: record.ts,
             link: record.link,
@@ -292,37 +344,11 @@ impl CaptureReader {
     }
 
     #[inline]
-    pub(super) fn record(&self) -> Option<Record> {
-        self.record
-    }
-
-    #[inline]
     pub(super) fn data(&self, record: Record) -> &[u8] {
         self.window.lend(record.at, record.len)
     }
 
     #[cold]
-    /// Shows what frames follow in memory, up to `most`.
-    pub(super) fn look_ahead(&mut self, most: usize, each: &mut dyn FnMut(LinkType, &[u8])) {
-        let Self { window, format, ahead, records, .. } = self;
-        match format {
-            Format::Empty => {}
-            // Where a record ends is all that there is to know, so it is read once and for all.
-            Format::Pcap(pcap) => {
-                while ahead.len() < most
-                    && let Some(record) = pcap.next_in(window)
-                {
-                    *records += 1;
-                    ahead.push_back(record);
-                }
-                for record in ahead.iter().take(most) {
-                    each(record.link, window.lend(record.at, record.len));
-                }
-            }
-            Format::Pcapng(pcapng) => pcapng.look_ahead(window.bytes(), most, each),
-        }
-    }
-
     fn finish(&mut self, flaw: Option<Flaw>, before: u64) -> bool {
         self.ended = true;
         let record = self.records + 1;

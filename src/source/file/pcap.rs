@@ -104,18 +104,32 @@ impl Pcap {
         if header.captured as usize > MAX_FRAME {
             return Err(Flaw::too_long(header.captured));
         }
-        if !window.ensure(self.record_header + header.captured as usize) {
+        let length = self.record_header + header.captured as usize;
+        if !window.ensure(length) {
             return Err(Flaw::CutOff);
         }
-        Ok(Some(self.take(header, window)))
+        let record = self.record(header, window.position() + self.record_header);
+        window.consume(length);
+        Ok(Some(record))
     }
 
-    /// Reads the next record if all of it is in memory.
+    /// Reads records as long as all of the next one is in memory, `most` at most.
     #[inline]
-    pub(super) fn next_in(&self, window: &mut Window) -> Option<Record> {
-        let header = self.header(window.bytes())?;
-        let is_whole = window.bytes().len() >= self.record_header + header.captured as usize;
-        (is_whole && header.captured as usize <= MAX_FRAME).then(|| self.take(header, window))
+    pub(super) fn gather(&self, window: &mut Window, most: usize, records: &mut Vec<Record>) {
+        let (bytes, start) = (window.bytes(), window.position());
+        let mut used = 0;
+        for _ in 0..most {
+            let Some(header) = bytes.get(used..).and_then(|bytes| self.header(bytes)) else {
+                break;
+            };
+            let end = used + self.record_header + header.captured as usize;
+            if end > bytes.len() || header.captured as usize > MAX_FRAME {
+                break;
+            }
+            records.push(self.record(header, start + used + self.record_header));
+            used = end;
+        }
+        window.consume(used);
     }
 
     #[inline]
@@ -137,20 +151,16 @@ impl Pcap {
         Some(Header { ts: Timestamp::from_nanos(nanos), captured, wire })
     }
 
-    /// Takes a record, all of which is in memory, out of the window.
+    /// A record whose frame is at `at`.
     #[inline]
-    fn take(&self, header: Header, window: &mut Window) -> Record {
-        let len = header.captured as usize;
-        window.consume(self.record_header);
-        let at = window.position();
-        window.consume(len);
+    fn record(&self, header: Header, at: usize) -> Record {
         Record {
             ts: header.ts,
             link: self.link,
             interface: 0,
             wire_len: header.wire.max(header.captured),
             at,
-            len,
+            len: header.captured as usize,
         }
     }
 }

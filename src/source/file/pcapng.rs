@@ -113,25 +113,14 @@ impl Pcapng {
         }
     }
 
-    /// Shows the frames of enhanced packet blocks among up to `most` blocks at the front of `bytes`.
-    pub(super) fn look_ahead(
-        &self,
-        mut bytes: &[u8],
-        most: usize,
-        each: &mut dyn FnMut(LinkType, &[u8]),
-    ) {
-        for _ in 0..most {
-            let words = bytes.first_chunk::<28>().map(|head| head.as_chunks::<4>().0);
-            let Some(&[kind, length, index, _, _, captured, _]) = words else { return };
-            let length = (self.word(length) as usize).max(12);
-            let Some((block, rest)) = bytes.split_at_checked(length) else { return };
-            let interface = self.interfaces.get(self.word(index) as usize);
-            if let (ENHANCED_PACKET, Some(interface)) = (self.word(kind), interface) {
-                let end = (self.word(captured) as usize).saturating_add(28);
-                each(interface.link, block.get(28..end).unwrap_or_default());
-            }
-            bytes = rest;
-        }
+    /// Whether the next block is a packet, all of which is among `bytes`, which are in memory.
+    #[inline]
+    pub(super) fn has_next_in(&self, bytes: &[u8]) -> bool {
+        let words = bytes.first_chunk::<8>().map(|head| head.as_chunks::<4>().0);
+        let Some(&[kind, length]) = words else { return false };
+        let is_packet =
+            matches!(self.word(kind), ENHANCED_PACKET | OBSOLETE_PACKET | SIMPLE_PACKET);
+        is_packet && bytes.len() >= self.word(length) as usize
     }
 
     fn begin_section(&mut self, magic: [u8; 4]) -> Result<(), Flaw> {

@@ -25,11 +25,16 @@ fn open(directory: &TempDir, names: &[&str]) -> Result<CaptureSet, SourceError> 
 
 /// Seconds, input and interface of every frame.
 fn timeline(set: &mut CaptureSet) -> Vec<(i64, u16, u16)> {
-    let mut frames = Vec::new();
-    while let Next::Frame(frame) = set.next() {
-        frames.push((frame.ts.as_nanos() / 1_000_000_000, frame.input, frame.interface));
+    let mut timeline = Vec::new();
+    loop {
+        let mut frames = Vec::new();
+        if set.next(7, &mut frames) == Next::End {
+            return timeline;
+        }
+        let seen =
+            |frame: &Frame<'_>| (frame.ts.as_nanos() / 1_000_000_000, frame.input, frame.interface);
+        timeline.extend(frames.iter().map(seen));
     }
-    frames
 }
 
 #[test]
@@ -59,8 +64,12 @@ fn rotated_files_are_opened_one_after_the_other() {
     let mut set = open(&directory, &["."]).unwrap();
     let mut inputs = Vec::new();
     let mut most_open = 0;
-    while let Next::Frame(frame) = set.next() {
-        inputs.push(frame.input);
+    loop {
+        let mut frames = Vec::new();
+        if set.next(7, &mut frames) == Next::End {
+            break;
+        }
+        inputs.extend(frames.iter().map(|frame| frame.input));
         let open = set.inputs.iter().filter(|input| input.reader.is_some()).count();
         most_open = most_open.max(open);
     }

@@ -1,0 +1,41 @@
+//! What is found out about the frames of a burst before their turn.
+//!
+//! Tens of thousands of connections fit no cache that is near, so a packet would wait several times
+//! for memory to find its own: for the index, the connection, its detail. A source lends frames in
+//! bursts; each of these waits is asked for over the whole burst before the first packet of it is
+//! worked on (decision 6).
+
+use super::Lane;
+use crate::decode::Decoder;
+use crate::source::Frame;
+use crate::source::duplicates::{Digest, Duplicates};
+
+/// Frames in a burst at most: enough to hide memory behind work, few enough that what was found out
+/// about the first is still next to the core when its turn comes.
+pub(super) const BURST: usize = 32;
+
+/// What is known of a frame before its turn; nothing of it depends on the frames before.
+pub(super) struct Coming<E> {
+    /// By what copies of it are recognised.
+    pub(super) digest: Option<Digest>,
+    /// What was found out about its connection, if it is plain.
+    pub(super) expected: Option<E>,
+}
+
+impl<E> Coming<E> {
+    /// Looks at a frame. What it is is not kept: to read it again, when its turn comes, is less than
+    /// to carry it.
+    #[inline]
+    pub(super) fn new<L>(frame: &Frame<'_>, duplicates: &Duplicates, lane: &mut L) -> Self
+    where
+        L: Lane<Expected = E>,
+    {
+        if let Some((ends, bytes)) = Decoder::glance(frame) {
+            let digest = Some(duplicates.digest(bytes));
+            return Self { digest, expected: lane.expect(&ends) };
+        }
+        let linked = Decoder::link(frame).ok();
+        let digest = linked.and_then(|linked| Some(duplicates.digest(linked.ip_bytes()?)));
+        Self { digest, expected: None }
+    }
+}
