@@ -6,24 +6,26 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::bytes::{be16, len32};
+use super::bytes::len32;
 use super::link::{self, Labels, Layer};
 use super::{
     Body, IpPacket, Linked, Packet, TcpFlags, TcpSegment, TransportHeader, UdpDatagram, tunnel,
 };
-use crate::net::{Endpoint, Ends, MacAddr, Transport};
+use crate::net::{Ends, MacAddr, Transport};
 use crate::source::{Frame, LinkType};
 
+const ETHERNET_HEADER: usize = 14;
 const IPV4_HEADER: usize = 20;
 const IPV6_HEADER: usize = 40;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
 
-/// A network layer of one of these packets.
+/// The network layer of one of these packets, in numbers, so that it stays in registers.
 #[derive(Clone, Copy)]
 struct Network<'a> {
-    src: IpAddr,
-    dst: IpAddr,
+    is_v6: bool,
+    src: u128,
+    dst: u128,
     ttl: u8,
     protocol: u8,
     /// All of the IP packet, without padding.
@@ -35,50 +37,83 @@ struct Network<'a> {
 /// that tells.
 #[inline]
 pub(super) fn glance<'a>(frame: &Frame<'a>) -> Option<(Ends, &'a [u8])> {
-    let (_, network) = network(frame)?;
-    let transport = match network.protocol {
+    // Each way goes to its end by itself: where they met, all would have to go through memory.
+    match ethernet(frame) {
+        Some(bytes) => ends(ipv4(bytes)?),
+        None => ends(generally(frame)?.1),
+    }
+}
+
+#[inline]
+fn ends(network: Network<'_>) -> Option<(Ends, &[u8])> {
+    let Network { is_v6, src, dst, protocol, bytes, payload, .. } = network;
+    let transport = match protocol {
         TCP => Transport::Tcp,
         _ => Transport::Udp,
     };
-    let src = Endpoint::new(network.src, be16(network.payload, 0)?);
-    let dst = Endpoint::new(network.dst, be16(network.payload, 2)?);
-    Some((Ends::new(transport, src, dst), network.bytes))
+    let &[s0, s1, d0, d1] = payload.first_chunk::<4>()?;
+    let src = (src, u16::from_be_bytes([s0, s1]));
+    let dst = (dst, u16::from_be_bytes([d0, d1]));
+    Some((Ends { transport, is_v6, src, dst }, bytes))
 }
 
 /// Lends the packet of a frame, if it is one of these. (It is lent and not given since it is large,
 /// and to move it would take longer than to read it.)
 #[inline]
 pub(super) fn read<R>(frame: &Frame<'_>, then: impl FnOnce(&Packet<'_>) -> R) -> Option<R> {
-    let (labels, network) = network(frame)?;
+    match ethernet(frame) {
+        Some(bytes) => lend(frame, macs(frame), ipv4(bytes)?, then),
+        None => {
+            let (labels, network) = generally(frame)?;
+            lend(frame, labels, network, then)
+        }
+    }
+}
+
+#[inline]
+fn lend<R>(
+    frame: &Frame<'_>,
+    labels: Labels,
+    network: Network<'_>,
+    then: impl FnOnce(&Packet<'_>) -> R,
+) -> Option<R> {
     let Labels { macs, vlan } = labels;
-    let Network { src, dst, ttl, protocol, bytes, payload } = network;
+    let Network { is_v6, src, dst, ttl, protocol, bytes, payload } = network;
     let transport = match protocol {
         TCP => TransportHeader::Tcp(tcp(payload)?),
         _ => TransportHeader::Udp(udp(payload)?),
     };
+    let (src, dst) = (address(is_v6, src), address(is_v6, dst));
     let body = Body::Ip(IpPacket { src, dst, ttl, ip_len: len32(bytes), transport });
     let Frame { ts, interface, .. } = *frame;
     Some(then(&Packet { ts, interface, macs, vlan, tunnel: None, body }))
 }
 
 #[inline]
-fn network<'a>(frame: &Frame<'a>) -> Option<(Labels, Network<'a>)> {
-    match ethernet(frame) {
-        Some((labels, bytes)) => Some((labels, ipv4(bytes)?)),
-        None => generally(frame),
+const fn address(is_v6: bool, bits: u128) -> IpAddr {
+    match is_v6 {
+        true => IpAddr::V6(Ipv6Addr::from_bits(bits)),
+        false => IpAddr::V4(Ipv4Addr::from_bits(bits as u32)),
     }
 }
 
 /// IPv4 right behind an Ethernet header.
 #[inline]
-fn ethernet<'a>(frame: &Frame<'a>) -> Option<(Labels, &'a [u8])> {
-    let (dst, rest) = frame.data.split_first_chunk::<6>()?;
-    let (src, rest) = rest.split_first_chunk::<6>()?;
-    let (kind, bytes) = rest.split_first_chunk::<2>()?;
-    if frame.link != LinkType::ETHERNET || u16::from_be_bytes(*kind) != 0x0800 {
-        return None;
-    }
-    Some((Labels { macs: Some((MacAddr(*src), MacAddr(*dst))), vlan: None }, bytes))
+fn ethernet<'a>(frame: &Frame<'a>) -> Option<&'a [u8]> {
+    let (header, bytes) = frame.data.split_first_chunk::<ETHERNET_HEADER>()?;
+    let &[.., k0, k1] = header;
+    let is_ipv4 = u16::from_be_bytes([k0, k1]) == 0x0800;
+    (is_ipv4 && frame.link == LinkType::ETHERNET).then_some(bytes)
+}
+
+/// What an Ethernet header says beside.
+#[inline]
+fn macs(frame: &Frame<'_>) -> Labels {
+    let macs = frame.data.split_first_chunk::<6>().and_then(|(dst, rest)| {
+        let src = rest.first_chunk::<6>()?;
+        Some((MacAddr(*src), MacAddr(*dst)))
+    });
+    Labels { macs, vlan: None }
 }
 
 /// IP behind whatever else the link layer is.
@@ -107,9 +142,9 @@ fn ipv4(bytes: &[u8]) -> Option<Network<'_>> {
     if is_fragment || !matches!(protocol, TCP | UDP) {
         return None;
     }
-    let src = Ipv4Addr::new(s0, s1, s2, s3).into();
-    let dst = Ipv4Addr::new(d0, d1, d2, d3).into();
-    Some(Network { src, dst, ttl, protocol, bytes, payload })
+    let src = u32::from_be_bytes([s0, s1, s2, s3]).into();
+    let dst = u32::from_be_bytes([d0, d1, d2, d3]).into();
+    Some(Network { is_v6: false, src, dst, ttl, protocol, bytes, payload })
 }
 
 #[inline]
@@ -122,10 +157,9 @@ fn ipv6(bytes: &[u8]) -> Option<Network<'_>> {
     let length = usize::from(u16::from_be_bytes([l0, l1]));
     let bytes = bytes.get(..IPV6_HEADER + length)?;
     let payload = bytes.get(IPV6_HEADER..)?;
-    let (src, dst) = addresses.split_first_chunk::<16>()?;
-    let src = Ipv6Addr::from(*src).into();
-    let dst = Ipv6Addr::from(*dst.first_chunk::<16>()?).into();
-    Some(Network { src, dst, ttl, protocol, bytes, payload })
+    let &[src, dst] = addresses.as_chunks::<16>().0 else { return None };
+    let (src, dst) = (u128::from_be_bytes(src), u128::from_be_bytes(dst));
+    Some(Network { is_v6: true, src, dst, ttl, protocol, bytes, payload })
 }
 
 #[inline]

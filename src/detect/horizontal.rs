@@ -20,7 +20,7 @@ use super::services::{Class, Direction, class};
 use super::walk::{Odds, Walk};
 use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::{Opening, Outcome};
+use crate::event::{Conversation, Opening, Outcome};
 use crate::inventory::{Inventory, Table, Weigh, mix, neighbourhood, stable_hash};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
@@ -179,6 +179,10 @@ impl Horizontal {
 impl Detector for Horizontal {
     fn id(&self) -> &'static str {
         Self::ID
+    }
+
+    fn prefetch(&self, talk: &Conversation, index: bool) {
+        self.sources.prefetch(&talk.client.addr, index);
     }
 
     fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {

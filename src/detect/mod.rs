@@ -118,6 +118,13 @@ pub trait Detector: Send {
     /// Looks at one event. `inventory` does not contain the event yet.
     fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>);
 
+    /// Has fetched what it will read when the client of `talk` is seen to call the server: first the
+    /// `index`, and a few events later what that leads to. It changes nothing, and to do nothing only
+    /// costs time.
+    fn prefetch(&self, talk: &Conversation, index: bool) {
+        let _ = (talk, index);
+    }
+
     /// Looks at the time, once a second of packet time at the most, and once at the end of input.
     fn on_tick(&mut self, now: Timestamp, inventory: &Inventory, out: &mut Vec<Evidence>) {
         let _ = (now, inventory, out);

@@ -22,7 +22,7 @@ use super::services::{Class, Direction};
 use super::sketch::{EXACT_MAX, Sketch};
 use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
-use crate::event::Opening;
+use crate::event::{Conversation, Opening};
 use crate::inventory::{Inventory, Role, Table, Weigh};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
@@ -150,6 +150,10 @@ impl Slow {
 impl Detector for Slow {
     fn id(&self) -> &'static str {
         Self::ID
+    }
+
+    fn prefetch(&self, talk: &Conversation, index: bool) {
+        self.sources.prefetch(&talk.client.addr, index);
     }
 
     fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {

@@ -171,6 +171,10 @@ impl Detector for Vertical {
         Self::ID
     }
 
+    fn prefetch(&self, talk: &Conversation, index: bool) {
+        self.pairs.prefetch(&(talk.client.addr, talk.server.addr), index);
+    }
+
     fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {
         let attempt = event.attempt().copied();
         let attempt = attempt.or_else(|| Attempt::behind_refusal(event, inventory));

@@ -70,6 +70,8 @@ pub(super) enum Detail {
     Datagrams(Datagrams),
     /// Anything else, of a protocol that something reads.
     ReadDatagrams(Box<(Datagrams, Reading)>),
+    /// The same, between an answer and the next question: what reads it has nothing in mind.
+    Resting(Datagrams),
 }
 
 /// Payload bytes of client and server.
@@ -84,18 +86,23 @@ impl Detail {
     pub(super) fn datagrams_mut(&mut self) -> Option<&mut Datagrams> {
         match self {
             Self::Syn(_) | Self::Tcp(_) => None,
-            Self::Datagrams(datagrams) => Some(datagrams),
+            Self::Datagrams(datagrams) | Self::Resting(datagrams) => Some(datagrams),
             Self::ReadDatagrams(read) => Some(&mut read.0),
         }
     }
 
-    /// Lets something read the datagrams, or nothing.
-    pub(super) fn read_datagrams(&mut self, reading: Option<Reading>) {
-        let Some(datagrams) = self.datagrams_mut().copied() else { return };
-        *self = match reading {
-            Some(reading) => Self::ReadDatagrams(Box::new((datagrams, reading))),
-            None => Self::Datagrams(datagrams),
-        };
+    /// Lets something read the datagrams.
+    pub(super) fn read_datagrams(&mut self, reading: Reading) {
+        if let Some(datagrams) = self.datagrams_mut().copied() {
+            *self = Self::ReadDatagrams(Box::new((datagrams, reading)));
+        }
+    }
+
+    /// Lets what reads the datagrams go, for good or until the next one comes.
+    pub(super) fn put_down(&mut self, for_good: bool) {
+        if let Some(datagrams) = self.datagrams_mut().copied() {
+            *self = if for_good { Self::Datagrams(datagrams) } else { Self::Resting(datagrams) };
+        }
     }
 }
 
@@ -219,7 +226,7 @@ impl Connection {
         match &mut self.detail {
             Detail::Syn(_) => {}
             Detail::Tcp(tcp) => tcp.flip(),
-            detail @ (Detail::Datagrams(_) | Detail::ReadDatagrams(_)) => {
+            detail @ (Detail::Datagrams(_) | Detail::Resting(_) | Detail::ReadDatagrams(_)) => {
                 if let Some(bytes) = detail.datagrams_mut() {
                     std::mem::swap(&mut bytes.client, &mut bytes.server);
                 }
@@ -268,7 +275,7 @@ impl Connection {
             + match &self.detail {
                 Detail::Tcp(tcp) => size_of::<Tcp>() + tcp.heap_bytes(),
                 Detail::ReadDatagrams(read) => size_of::<Datagrams>() + read.1.bytes(),
-                Detail::Syn(_) | Detail::Datagrams(_) => 0,
+                Detail::Syn(_) | Detail::Datagrams(_) | Detail::Resting(_) => 0,
             }
     }
 }

@@ -67,13 +67,10 @@ impl FlowTable {
             let ports = Ports { sender: arrival.src.port, receiver: arrival.dst.port };
             if let Verdict::Is(protocol, _) = recognise_datagram(arrival.payload, ports) {
                 connection.service = Some(protocol);
-                if let Some(dissector) = (self.dissectors)(protocol) {
-                    let before = connection.cost();
-                    let reading = Reading::new(dissector, connection.conversation());
-                    connection.detail.read_datagrams(Some(reading));
-                    self.bytes += connection.cost() - before;
-                }
+                self.begin_reading(slot);
             }
+        } else if matches!(connection.detail, Detail::Resting(_)) {
+            self.begin_reading(slot);
         }
         let findings = self.read_datagram(slot, sender, arrival);
         let Some(connection) = self.store.get_mut(slot) else { return };
@@ -96,6 +93,17 @@ impl FlowTable {
         self.make_room(0, arrival.number, out);
     }
 
+    /// Has a connection read whose protocol is known, if anything reads that.
+    fn begin_reading(&mut self, slot: u32) {
+        let Some(connection) = self.store.get_mut(slot) else { return };
+        let before = connection.cost();
+        if let Some(dissector) = connection.service.and_then(self.dissectors) {
+            let reading = Reading::new(dissector, connection.conversation());
+            connection.detail.read_datagrams(reading);
+        }
+        self.bytes = self.bytes + connection.cost() - before;
+    }
+
     /// Gives a datagram to what reads its connection, if anything does; returns what that says.
     fn read_datagram(
         &mut self,
@@ -112,8 +120,9 @@ impl FlowTable {
             reading.on_datagram(lens, sender, arrival.payload, arrival.payload_len);
         }
         let findings = reading.take_findings();
-        if reading.is_done() {
-            connection.detail.read_datagrams(None);
+        if reading.is_done() || reading.is_resting() {
+            let for_good = reading.is_done();
+            connection.detail.put_down(for_good);
         }
         self.bytes = self.bytes + connection.cost() - before;
         findings.map(|findings| (connection.conversation(), findings))

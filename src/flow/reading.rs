@@ -98,6 +98,11 @@ impl Reading {
         !self.client.wanted && !self.server.wanted
     }
 
+    /// Whether a new one would say the same of what comes.
+    pub(super) fn is_resting(&self) -> bool {
+        self.dissector.is_resting()
+    }
+
     /// Bytes on the heap, itself included.
     pub(super) const fn bytes(&self) -> usize {
         size_of::<Self>() + self.held

@@ -42,7 +42,7 @@ pub(super) fn conn(connection: &mut Connection, number: u64, now: Timestamp) -> 
             ),
             tcp.missed_bytes,
         ),
-        detail @ (Detail::Datagrams(_) | Detail::ReadDatagrams(_)) => {
+        detail @ (Detail::Datagrams(_) | Detail::Resting(_) | Detail::ReadDatagrams(_)) => {
             let bytes = detail.datagrams_mut().map_or((0, 0), |it| (it.client, it.server));
             let sent = (connection.client.packets > 0, connection.server.packets > 0);
             let is_icmp = connection.key.transport() == Transport::Icmp;

@@ -49,7 +49,7 @@ impl FlowTable {
                 !again && *isn != segment.seq
             }
             Detail::Tcp(tcp) => tcp.is_reused_by(segment, sender),
-            Detail::Datagrams(_) | Detail::ReadDatagrams(_) => false,
+            Detail::Datagrams(_) | Detail::Resting(_) | Detail::ReadDatagrams(_) => false,
         };
         if !reuse {
             return Some(slot);

@@ -115,6 +115,13 @@ impl Store {
         }
     }
 
+    /// Has the connection behind that in `slot` fetched, in its queue.
+    pub(super) fn prefetch_behind(&self, slot: u32) {
+        if let Some(connection) = self.slots.get(slot) {
+            self.prefetch(connection.next);
+        }
+    }
+
     /// Where the connection is whose hash is `hash`, if there is one; that of another is possible,
     /// if hardly ever seen.
     #[inline]

@@ -208,6 +208,7 @@ impl FlowTable {
                 if !self.store.get(slot).is_some_and(due) {
                     break;
                 }
+                self.store.prefetch_behind(slot);
                 self.on_due(slot, number, out);
             }
         }
@@ -222,7 +223,14 @@ impl FlowTable {
             .map(|(slot, connection)| (connection.start, connection.number, slot))
             .collect();
         order.sort_unstable();
-        for (_, _, slot) in order {
+        for (at, &(_, _, slot)) in order.iter().enumerate() {
+            if let Some(&(_, _, later)) = order.get(at + 16) {
+                self.store.prefetch(later);
+            }
+            if let Some(later) = order.get(at + 6).and_then(|&(_, _, later)| self.store.get(later))
+            {
+                later.prefetch_detail();
+            }
             self.end(slot, Judgement::Unknown, number, out);
         }
     }

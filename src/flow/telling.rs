@@ -49,7 +49,7 @@ impl FlowTable {
                 read.1.end(lens);
                 read.1.take_findings()
             }
-            Detail::Syn(_) | Detail::Datagrams(_) => None,
+            Detail::Syn(_) | Detail::Datagrams(_) | Detail::Resting(_) => None,
         };
         if let Some(findings) = findings {
             self.tell(&connection.conversation(), findings, number, out);
@@ -72,7 +72,7 @@ pub(super) fn meet(expected: &mut Expectations, connection: &mut Connection, len
         dissector.map(|dissector| Reading::announced(dissector, conversation, &announced));
     if let Detail::Tcp(tcp) = &mut connection.detail {
         tcp.content = reading.map(|reading| Box::new(Content::Reading(Box::new(reading))));
-    } else {
+    } else if let Some(reading) = reading {
         connection.detail.read_datagrams(reading);
     }
 }

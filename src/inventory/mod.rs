@@ -119,16 +119,10 @@ impl Inventory {
         }
     }
 
-    /// Has the part of the index fetched that a look-up of `addr` will read.
+    /// Has fetched what a look-up of `addr` will read: the part of the `index`, or what is known.
     #[inline]
-    pub fn prefetch_index(&self, addr: IpAddr) {
-        self.hosts.prefetch_index(&addr);
-    }
-
-    /// Has what is known of `addr` fetched, whose part of the index is at hand.
-    #[inline]
-    pub fn prefetch(&self, addr: IpAddr) {
-        self.hosts.prefetch(&addr);
+    pub fn prefetch(&self, addr: IpAddr, index: bool) {
+        self.hosts.prefetch(&addr, index);
     }
 
     /// What is known of `addr`; nothing if it never sent anything.

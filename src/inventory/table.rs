@@ -86,17 +86,15 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
         Some(value)
     }
 
-    /// Has the part of the index fetched that a look-up of `key` will read.
+    /// Has fetched what a look-up of `key` will read: its part of the `index`, or, once that is at hand,
+    /// the first part of the entry.
     #[inline]
-    pub fn prefetch_index(&self, key: &K) {
-        self.index.prefetch(self.hasher.hash_one(key));
-    }
-
-    /// Has the first part of the value of `key` fetched, whose part of the index is at hand.
-    #[inline]
-    pub fn prefetch(&self, key: &K) {
-        let found = self.index.find(self.hasher.hash_one(key), |_| true);
-        if let Some(entry) = found.and_then(|at| self.entries.get(at)) {
+    pub fn prefetch(&self, key: &K, index: bool) {
+        let hash = self.hasher.hash_one(key);
+        if index {
+            return self.index.prefetch(hash);
+        }
+        if let Some(entry) = self.index.find(hash, |_| true).and_then(|at| self.entries.get(at)) {
             prefetch_index(slice::from_ref(entry), 0);
         }
     }

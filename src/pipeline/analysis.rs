@@ -95,15 +95,22 @@ impl Analysis {
         const FIND: usize = 12;
         /// How many events ahead the hosts are.
         const READ: usize = 6;
-        let ends = |at: usize| events.get(at)?.conversation.map(|t| [t.client.addr, t.server.addr]);
         for (at, event) in events.iter().enumerate() {
-            for addr in ends(at + FIND).into_iter().flatten() {
-                self.inventory.prefetch_index(addr);
-            }
-            for addr in ends(at + READ).into_iter().flatten() {
-                self.inventory.prefetch(addr);
-            }
+            self.prefetch(events.get(at + FIND), true);
+            self.prefetch(events.get(at + READ), false);
             self.on_event(event, observer);
+        }
+    }
+
+    /// Has fetched what an event will have read: the `index` of each table, or what it leads to.
+    fn prefetch(&self, event: Option<&Event>, index: bool) {
+        let Some(Event { conversation: Some(talk), body, .. }) = event else { return };
+        self.inventory.prefetch(talk.client.addr, index);
+        self.inventory.prefetch(talk.server.addr, index);
+        if matches!(body, Body::Contact(_)) {
+            for detector in &self.detectors {
+                detector.prefetch(talk, index);
+            }
         }
     }
 

@@ -50,6 +50,12 @@ pub trait Dissector: std::fmt::Debug + Send {
         true
     }
 
+    /// Whether a new one would say the same of what comes, so that it can be dropped until then. Only
+    /// what reads datagrams is asked.
+    fn is_resting(&self) -> bool {
+        false
+    }
+
     /// Bytes held, the dissector's own size included.
     fn bytes(&self) -> usize;
 }

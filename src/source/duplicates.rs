@@ -44,8 +44,8 @@ pub const WINDOW: Duration = Duration::from_millis(10);
 const CAPACITY: usize = 1 << 14;
 
 /// Bytes behind the IP header that are compared where a checksum stands for the rest: a transport
-/// header, or one with the beginning of its options or of what it carries.
-const HEAD: usize = 32;
+/// header, with the beginning of what it carries where it is shorter than TCP's.
+const HEAD: usize = 20;
 
 /// Interfaces on which one anonymous packet is counted; on further ones it is never a copy.
 const INTERFACES: usize = 4;
@@ -251,9 +251,13 @@ fn has_checksum(protocol: u8, payload: &[u8]) -> bool {
 fn compare(has_checksum: bool, payload: &[u8], hasher: &mut impl Hasher) {
     match payload.first_chunk::<HEAD>() {
         Some(head) if has_checksum => {
-            for word in head.as_chunks::<8>().0 {
-                hasher.write_u64(u64::from_ne_bytes(*word));
-            }
+            let &[a, b, c, d, e] = head.as_chunks::<4>().0 else { return };
+            let word = |a: [u8; 4], b: [u8; 4]| {
+                u64::from(u32::from_ne_bytes(a)) << 32 | u64::from(u32::from_ne_bytes(b))
+            };
+            hasher.write_u64(word(a, b));
+            hasher.write_u64(word(c, d));
+            hasher.write_u32(u32::from_ne_bytes(e));
         }
         _ => hasher.write(payload),
     }

@@ -104,10 +104,6 @@ impl Dns {
         let is_asked = |it: &Pending| it.record.trans_id == header.id && it.sender != sender;
         let at_place = self.pending.iter().position(is_asked);
         let asked = at_place.and_then(|place| self.pending.remove(place));
-        if self.pending.is_empty() {
-            // The connection may wait for another query for longer than for this one's answer.
-            self.pending = VecDeque::new();
-        }
         let (mut record, asked) = match asked {
             Some(pending) => (pending.record, Some(pending.asked)),
             None => (self.record(header), None),
@@ -241,6 +237,10 @@ impl Dissector for Dns {
 
     fn wants(&self, sender: Role) -> bool {
         self.framers.as_ref().is_none_or(|framers| !framers.is_lost(sender))
+    }
+
+    fn is_resting(&self) -> bool {
+        self.pending.is_empty()
     }
 
     fn bytes(&self) -> usize {
