@@ -31,7 +31,7 @@ pub(crate) fn events_of(path: &Path, config: &FlowConfig) -> Result<Vec<Event>, 
             table.on_tick(number, Timestamp::from_secs(second), &mut out);
         }
         if let Some(packet) = decode(link, now, frame.data) {
-            table.on_packet(number, &packet, &mut out);
+            table.on_packet(number, &packet, None, &mut out);
         }
     }
     table.finish(number, now, &mut out);
