@@ -169,7 +169,8 @@ impl Metronome {
             self.ticked = Some(now);
             return false;
         };
-        let is_due = now.since(ticked) >= TICK;
+        // In nanoseconds, for every packet asks.
+        let is_due = u128::from(now.nanos_since(ticked)) >= TICK.as_nanos();
         if is_due {
             self.ticked = Some(tick(number, ticked, now, each));
         }
