@@ -30,6 +30,8 @@ pub(super) enum Command {
     Explain(ExplainArgs),
     /// Measure detection against captures with ground truth (`NAME.truth.toml`) beside them.
     Eval(EvalArgs),
+    /// Write a labelled capture of a network that a scenario file describes; nothing is ever sent.
+    Synth(SynthArgs),
     /// List, check or test Sigma rules.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -154,6 +156,20 @@ pub(super) struct EvalArgs {
     pub(super) max_benign_malicious: Option<f64>,
     #[command(flatten)]
     pub(super) tuning: Tuning,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SynthArgs {
+    /// The scenario, a file in TOML.
+    #[arg(value_name = "SCENARIO")]
+    pub(super) scenario: PathBuf,
+    /// The capture to write: .pcap or .pcapng, packed if it ends in .zst; its truth goes beside it.
+    /// `-` is pcap on standard output, without truth.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: PathBuf,
+    /// Decides everything random, instead of the scenario's own seed.
+    #[arg(long, value_name = "N")]
+    pub(super) seed: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -8,6 +8,7 @@ use super::EngineError;
 use crate::config::ConfigError;
 use crate::eval::TruthError;
 use crate::rules::RuleError;
+use crate::synth::scenario::world::ScenarioError;
 
 /// Why a command could not be carried out.
 #[derive(Debug, thiserror::Error)]
@@ -18,6 +19,15 @@ pub enum Error {
     /// The rules cannot be used.
     #[error(transparent)]
     Rules(#[from] RuleError),
+    /// The scenario cannot be played.
+    #[error(transparent)]
+    Scenario(#[from] ScenarioError),
+    /// A capture's name does not say what it is to be.
+    #[error(
+        "cannot tell the format of {}: end its name in .pcap, .pcapng, .pcap.zst or .pcapng.zst",
+        .0.display()
+    )]
+    Format(PathBuf),
     /// The input cannot be analysed.
     #[error("cannot analyse the input")]
     Replay(#[source] EngineError),

@@ -14,6 +14,7 @@ mod progress;
 mod replay;
 mod replay_json;
 mod rules;
+mod synth;
 #[cfg(test)]
 mod tests;
 
@@ -99,6 +100,7 @@ pub fn execute(
         }
         Command::Explain(args) => explain::execute(&args, engine, out),
         Command::Eval(args) => eval::execute(&args, engine, out, look),
+        Command::Synth(args) => synth::execute(&args, out),
         Command::Rules(command) => rules::execute(&command, engine, out, look),
         Command::Config(ConfigCommand::Check { file }) => config::check(&file, out),
         Command::Config(ConfigCommand::Show { file }) => config::show(file.as_deref(), out),

@@ -49,6 +49,19 @@ struct Place {
 
 impl ConfigError {
     pub(super) fn new(error: &toml::de::Error, text: &str, path: PathBuf) -> Self {
+        Self::Wrong(Box::new(Mistake::reading(error, text, path, known_keys)))
+    }
+}
+
+impl Mistake {
+    /// What is wrong with `text`, which came from `path`; `homes` lists every (section, key) that
+    /// there is, for keys that stand in the wrong one.
+    pub(crate) fn reading(
+        error: &toml::de::Error,
+        text: &str,
+        path: PathBuf,
+        homes: fn() -> Vec<(String, String)>,
+    ) -> Self {
         let span = error.span();
         let place = span.clone().map(|span| Place::of(&span, text));
         let position = match &place {
@@ -59,7 +72,7 @@ impl ConfigError {
         let what = match (unknown_field(error.message()), path_of) {
             (Some((key, known)), path) => {
                 let section = path.map(|path| path.section).unwrap_or_default();
-                let hint = hint(key, &known, &section);
+                let hint = hint(key, &known, &section, homes);
                 format!("unknown key `{key}`{}{position}{hint}", inside(&section))
             }
             (None, Some(path)) => {
@@ -68,7 +81,18 @@ impl ConfigError {
             }
             (None, None) => format!("{}{position}", error.message()),
         };
-        Self::Wrong(Box::new(Mistake { path, what, place }))
+        Self { path, what, place }
+    }
+
+    /// That `what` is wrong with what stands at `span` of `text`.
+    pub(crate) fn at(span: &Range<usize>, what: &str, text: &str, path: PathBuf) -> Self {
+        let place = Place::of(span, text);
+        let key = path_of(text, span);
+        let key = key.map_or_else(String::new, |Path { section, key }| {
+            format!("`{key}`{}", inside(&section))
+        });
+        let what = format!("{key} at line {}, column {}: {what}", place.line, place.column);
+        Self { path, what: what.trim_start().to_owned(), place: Some(place) }
     }
 }
 
@@ -144,7 +168,7 @@ fn unknown_field(message: &str) -> Option<(&str, Vec<&str>)> {
 }
 
 /// The nearest known name, or the section where the key belongs.
-fn hint(key: &str, known: &[&str], section: &str) -> String {
+fn hint(key: &str, known: &[&str], section: &str, homes: fn() -> Vec<(String, String)>) -> String {
     let nearest = known
         .iter()
         .map(|name| (strsim::damerau_levenshtein(key, name), *name))
@@ -157,7 +181,7 @@ fn hint(key: &str, known: &[&str], section: &str) -> String {
     if let Some(id) = known.iter().find(|name| name.starts_with(&begins)) {
         return format!(": a name with a dot is quoted, as in [{section}.\"{id}\"]");
     }
-    let homes: Vec<_> = known_keys()
+    let homes: Vec<_> = homes()
         .into_iter()
         .filter(|(home, name)| name == key && home != section)
         .map(|(home, _)| format!("[{home}]"))

@@ -22,7 +22,7 @@ use crate::score::{AllowEntry, ScoreConfig};
 use crate::source::live::LiveConfig;
 use crate::web::WebSettings;
 
-pub use error::ConfigError;
+pub use error::{ConfigError, Mistake};
 pub use file::EXAMPLE;
 pub use network::NetworkConfig;
 

@@ -21,7 +21,8 @@ pub enum Side {
 }
 
 impl Side {
-    const fn other(self) -> Self {
+    /// The other one.
+    pub const fn other(self) -> Self {
         match self {
             Self::Client => Self::Server,
             Self::Server => Self::Client,

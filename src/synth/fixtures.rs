@@ -7,6 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::families::{FAMILIES, SCENARIOS};
 use super::pcap::{Resolution, write_file};
 use super::scene::Scene;
 use super::truth::Truth;
@@ -206,6 +207,13 @@ pub fn write_all(dir: &Path) -> io::Result<()> {
     for fixture in FIXTURES {
         fixture.write(&dir.join(fixture.name))?;
     }
+    for family in FAMILIES {
+        family.write(&dir.join(family.name))?;
+    }
+    fs::create_dir_all(dir.join("scenarios"))?;
+    for (name, scenario) in SCENARIOS {
+        fs::write(dir.join("scenarios").join(name), scenario)?;
+    }
     fs::write(dir.join("README.md"), readme())
 }
 
@@ -242,6 +250,23 @@ fn readme() -> String {
     );
     for fixture in FIXTURES {
         writeln!(text, "| `{}` | {} |", fixture.name, fixture.sees)
+            .expect("a string takes any text");
+    }
+    text.push_str(
+        "\n## Worms\n\n\
+         Each comes from the `scenario.toml` beside its capture (`docs/synth.md` explains its keys). The\n\
+         last column says how many of the hosts that spread the worm are at least suspicious to the\n\
+         detectors that there are: where it is less than all, that is a gap, and `wormwatch eval fixtures`\n\
+         shows it as one. A test holds the number as the least. `scenarios/` has what is too large to\n\
+         store.\n\n\
+         | fixture | what to see | found |\n| --- | --- | --: |\n",
+    );
+    for family in FAMILIES {
+        let found = match family.spread {
+            0 => "nobody, as it should be".to_owned(),
+            spread => format!("{} of {spread}", family.found),
+        };
+        writeln!(text, "| `{}` | {} | {found} |", family.name, family.sees)
             .expect("a string takes any text");
     }
     text

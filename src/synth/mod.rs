@@ -11,11 +11,15 @@
 //! [`scene`] is the little network in which the behaviours ([`office`], [`scans`], [`logins`], [`accounts`],
 //! [`newcomers`], [`crowds`], [`quirks`]) play, and [`fixtures`] names the scenarios and writes them.
 //! [`mixture`] is the benchmark's busy link.
+//!
+//! [`scenario`] is for larger houses: a file in TOML describes hosts, their habits and a worm, and
+//! whole weeks stream by. [`families`] are the fixtures made so.
 
 pub mod accounts;
 pub mod conversation;
 pub mod crowds;
 pub mod exchange;
+pub mod families;
 pub mod fixtures;
 pub mod logins;
 pub mod mixture;
@@ -27,6 +31,7 @@ pub mod pcap;
 pub mod quirks;
 pub mod rng;
 pub mod scans;
+pub mod scenario;
 pub mod scene;
 pub mod timeline;
 pub mod truth;

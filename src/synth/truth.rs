@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 use std::net::IpAddr;
 
 use serde::Serialize;
+use toml::value::Datetime;
 
-use crate::score::Verdict;
+use crate::time::Timestamp;
 
 /// What is true of a capture.
 #[derive(Clone, Debug, Serialize)]
@@ -18,13 +19,27 @@ pub struct Truth {
     others: &'static str,
     #[serde(rename = "host", skip_serializing_if = "Vec::is_empty")]
     hosts: Vec<HostTruth>,
+    #[serde(rename = "infection", skip_serializing_if = "Vec::is_empty")]
+    infections: Vec<InfectionTruth>,
 }
 
 #[derive(Clone, Debug, Serialize)]
 struct HostTruth {
     address: IpAddr,
-    verdict: Verdict,
-    classes: BTreeSet<&'static str>,
+    verdict: &'static str,
+    #[serde(skip_serializing_if = "BTreeSet::is_empty")]
+    classes: BTreeSet<String>,
+}
+
+/// Who infected whom; what `eval` does not ask for is there for people.
+#[derive(Clone, Debug, Serialize)]
+struct InfectionTruth {
+    from: IpAddr,
+    to: IpAddr,
+    at: Datetime,
+    worm: String,
+    way: String,
+    generation: u32,
 }
 
 impl Truth {
@@ -38,14 +53,45 @@ impl Truth {
             benign: true,
             others: "benign",
             hosts: Vec::new(),
+            infections: Vec::new(),
         }
     }
 
     /// Adds that `address` is malicious, and that a detector of one of `classes` should say so.
-    pub fn and_malicious(mut self, address: IpAddr, classes: &[&'static str]) -> Self {
+    pub fn and_malicious(self, address: IpAddr, classes: &[&'static str]) -> Self {
+        self.and_malicious_of(address, classes.iter().map(|class| (*class).to_owned()))
+    }
+
+    /// As [`Self::and_malicious`], with classes that a file names.
+    pub fn and_malicious_of(
+        mut self,
+        address: IpAddr,
+        classes: impl IntoIterator<Item = String>,
+    ) -> Self {
         self.benign = false;
-        let classes = classes.iter().copied().collect();
-        self.hosts.push(HostTruth { address, verdict: Verdict::Malicious, classes });
+        let classes = classes.into_iter().collect();
+        self.hosts.push(HostTruth { address, verdict: "malicious", classes });
+        self
+    }
+
+    /// Adds that `address` is not to be scored.
+    pub fn and_unknown(mut self, address: IpAddr) -> Self {
+        self.hosts.push(HostTruth { address, verdict: "unknown", classes: BTreeSet::new() });
+        self
+    }
+
+    /// Adds who infected whom, when, with which worm, through what, and in which generation.
+    pub fn and_infection(
+        mut self,
+        (from, to): (IpAddr, IpAddr),
+        at: Timestamp,
+        worm: &str,
+        way: &str,
+        generation: u32,
+    ) -> Self {
+        let at = at.to_string().parse().expect("a timestamp is written as RFC 3339 has it");
+        let (worm, way) = (worm.to_owned(), way.to_owned());
+        self.infections.push(InfectionTruth { from, to, at, worm, way, generation });
         self
     }
 
