@@ -234,14 +234,8 @@ impl Source for LiveSource {
         let coming = batch.frames.iter().skip(*next).take(most).enumerate();
         for (_, head) in coming.take_while(|(at, head)| *at == 0 || head.ts < until) {
             *next += 1;
-            report.packets += 1;
-            report.bytes += head.len as u64;
-            report.first_ts = report.first_ts.or(Some(head.ts));
-            report.last_ts = report.last_ts.max(Some(head.ts));
-            report.time_went_back += u64::from(head.ts < *latest);
-            *latest = head.ts.max(*latest);
             frames.push(Frame {
-                ts: *latest,
+                ts: report.count(head.ts, head.len, latest),
                 link: batch.link,
                 input: number,
                 interface: number,

@@ -118,3 +118,18 @@ pub struct InputReport {
     /// Frames the interface dropped; `None` where nobody says.
     pub interface_drops: Option<u64>,
 }
+
+impl InputReport {
+    /// Counts a frame of `bytes` that the input dates `ts`. Gives its time on the common timeline, where
+    /// `latest` is the latest so far.
+    #[inline]
+    fn count(&mut self, ts: Timestamp, bytes: usize, latest: &mut Timestamp) -> Timestamp {
+        self.packets += 1;
+        self.bytes += bytes as u64;
+        self.first_ts.get_or_insert(ts);
+        self.last_ts = self.last_ts.max(Some(ts));
+        self.time_went_back += u64::from(ts < *latest);
+        *latest = ts.max(*latest);
+        *latest
+    }
+}

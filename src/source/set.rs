@@ -261,15 +261,9 @@ impl Source for CaptureSet {
         let count = run.iter().skip(1).take_while(|record| belongs(record)).count() + 1;
         reader.take(count);
         let reader = &*reader;
-        report.first_ts.get_or_insert(first.ts);
-        report.packets += count as u64;
         for record in reader.taken(count) {
-            report.bytes += record.len() as u64;
-            report.last_ts = report.last_ts.max(Some(record.ts));
-            report.time_went_back += u64::from(record.ts < *latest);
-            *latest = record.ts.max(*latest);
             frames.push(Frame {
-                ts: *latest,
+                ts: report.count(record.ts, record.len(), latest),
                 link: record.link,
                 input: index,
                 interface,
