@@ -75,8 +75,13 @@ fn main() -> anyhow::Result<()> {
 fn statistics(capture: &Path) -> anyhow::Result<Option<Statistics>> {
     let folder = tempfile::tempdir()?;
     let inputs = [capture.to_owned()];
-    let request =
-        Replay { inputs: &inputs, threads: 1, events: Some(folder.path()), progress: &|_| {} };
+    let request = Replay {
+        inputs: &inputs,
+        threads: 1,
+        events: Some(folder.path()),
+        listener: None,
+        progress: &|_| {},
+    };
     ReplayEngine
         .replay(&Config::default(), &request)
         .map_err(|error| anyhow::anyhow!("{}: {error}", capture.display()))?;

@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use ipnet::IpNet;
 
+use crate::eval::baseline::Baseline;
 use crate::score::Verdict;
 
 /// A passive sensor that sees network worms by what no worm can avoid.
@@ -130,12 +131,24 @@ pub(super) struct ExplainArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct EvalArgs {
-    /// The folder with captures and their truth.
-    #[arg(value_name = "DIR")]
-    pub(super) folder: PathBuf,
+    /// Folders with captures and their truth; several are one evaluation.
+    #[arg(required = true, value_name = "DIR")]
+    pub(super) folders: Vec<PathBuf>,
     /// Write one JSON document on standard output, and nothing else.
-    #[arg(long)]
+    #[arg(long, conflicts_with = "markdown")]
     pub(super) json: bool,
+    /// Write Markdown on standard output.
+    #[arg(long)]
+    pub(super) markdown: bool,
+    /// Write a page with plots into this file as well.
+    #[arg(long, value_name = "FILE")]
+    pub(super) html: Option<PathBuf>,
+    /// An earlier result (`--json`): say what got better and what worse.
+    #[arg(long, value_name = "FILE")]
+    pub(super) compare: Option<PathBuf>,
+    /// Show a published detector beside wormwatch (repeat for more, or separate by commas).
+    #[arg(long, value_name = "NAME", value_delimiter = ',', value_parser = Baseline::ALL.map(Baseline::as_str))]
+    baseline: Vec<String>,
     /// Only captures whose label begins so (repeat for more).
     #[arg(long, value_name = "LABEL")]
     pub(super) label: Vec<String>,
@@ -170,6 +183,17 @@ pub(super) struct SynthArgs {
     /// Decides everything random, instead of the scenario's own seed.
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
+}
+
+impl EvalArgs {
+    /// The baselines that are asked for, each once.
+    pub(super) fn baselines(&self) -> Vec<Baseline> {
+        let mut baselines: Vec<_> =
+            self.baseline.iter().filter_map(|name| Baseline::named(name)).collect();
+        baselines.sort_unstable();
+        baselines.dedup();
+        baselines
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -279,13 +303,25 @@ mod tests {
     }
 
     #[test]
+    fn baselines_come_one_by_one_or_as_a_list() {
+        let words = "wormwatch eval d --baseline slips,trw --baseline slips";
+        let cli = Cli::try_parse_from(words.split(' ')).unwrap();
+
+        let Command::Eval(args) = cli.command else { panic!("it is eval") };
+        assert_eq!(args.baselines(), [Baseline::Trw, Baseline::Slips]);
+    }
+
+    #[test]
     fn nonsense_is_wrong_use() {
         for words in [
             "replay",
             "replay a --threads 0",
             "replay a --home-net 10.0.0.0/33",
             "replay a --fail-on benign",
+            "eval",
             "eval d --min-recall 95",
+            "eval d --baseline snort",
+            "eval d --json --markdown",
         ] {
             let error = Cli::try_parse_from(["wormwatch"].into_iter().chain(words.split(' ')));
             assert_eq!(error.unwrap_err().exit_code(), 2, "{words}");

@@ -38,8 +38,32 @@ pub enum Error {
     #[error(transparent)]
     Truth(#[from] TruthError),
     /// There is nothing to evaluate.
-    #[error("no capture with truth (NAME.truth.toml) beside it in {}", .0.display())]
-    NothingToEvaluate(PathBuf),
+    #[error("no capture with truth (NAME.truth.toml) beside it in {}", listed(.0))]
+    NothingToEvaluate(Vec<PathBuf>),
+    /// An earlier result cannot be read.
+    #[error("cannot read {}", path.display())]
+    ReadEarlier {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: io::Error,
+    },
+    /// An earlier result makes no sense.
+    #[error("{} is no result of `wormwatch eval --json`", path.display())]
+    WrongEarlier {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        source: serde_json::Error,
+    },
+    /// An earlier result is of another shape.
+    #[error("{} is not of the schema `{expected}`", path.display())]
+    OtherSchema {
+        /// Which.
+        path: PathBuf,
+        /// What it should be.
+        expected: &'static str,
+    },
     /// A file cannot be written.
     #[error("cannot write {}", path.display())]
     Write {
@@ -65,4 +89,9 @@ pub enum Error {
     /// The daemon's answer makes no sense.
     #[error("cannot understand the daemon's answer")]
     Answer(#[source] serde_json::Error),
+}
+
+fn listed(paths: &[PathBuf]) -> String {
+    let paths: Vec<_> = paths.iter().map(|path| path.display().to_string()).collect();
+    paths.join(" or ")
 }

@@ -75,6 +75,7 @@ fn analyse(args: &ExplainArgs, engine: &dyn Engine) -> Result<Answer, Error> {
         threads: 1,
         events: None,
         progress: &|progress| bar.advance(progress),
+        listener: None,
     };
     let summary = engine.replay(&config, &request).map_err(Error::Replay)?;
     bar.clear();

@@ -22,6 +22,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use crate::config::Config;
+use crate::event::Event;
 use crate::incident::Summary;
 
 pub use args::Cli;
@@ -44,6 +45,8 @@ pub struct Replay<'a> {
     pub events: Option<&'a Path>,
     /// Hears how far it is, about every 10,000 packets.
     pub progress: &'a (dyn Fn(Progress) + Sync),
+    /// Hears every event, in order, before the detectors do, if anybody wants to.
+    pub listener: Option<&'a (dyn Fn(&Event) + Sync)>,
 }
 
 /// What the commands need of the rest of the program.

@@ -38,6 +38,7 @@ pub(super) fn execute(
         threads: args.threads,
         events: args.events.as_deref(),
         progress: &|progress| bar.advance(progress),
+        listener: None,
     };
     let start = clock();
     let mut summary = engine.replay(&config, &request).map_err(Error::Replay)?;

@@ -217,7 +217,8 @@ fn replay(
 ) -> Result<BTreeSet<String>, Error> {
     let mut config = Config::default();
     config.rules.use_set(Arc::clone(set));
-    let request = Replay { inputs: &[capture], threads: 1, events: None, progress: &|_| {} };
+    let request =
+        Replay { inputs: &[capture], threads: 1, events: None, progress: &|_| {}, listener: None };
     let summary = engine.replay(&config, &request).map_err(Error::Replay)?;
     let subjects = summary.hosts.iter().flat_map(|host| &host.score.evidence).map(|e| &e.subject);
     let is_own = |id: &&String| set.find(id).is_some_and(|rule| rule.file == case.rules);

@@ -2,7 +2,7 @@
 
 use super::Config;
 use super::units::ByteSize;
-use crate::detect::DetectConfig;
+use crate::detect::{self, DetectConfig};
 
 /// More of each direction is never looked at, and every connection may hold so much.
 const LARGEST_PREFIX: ByteSize = ByteSize::mib(1);
@@ -27,6 +27,11 @@ impl Config {
         if self.flow.prefix > LARGEST_PREFIX {
             let what = format!("{} is more than {LARGEST_PREFIX}", self.flow.prefix);
             return wrong(&["flow", "prefix"], what);
+        }
+        let known = detect::ids();
+        if let Some(id) = self.detect.disabled.iter().find(|id| !known.contains(&id.as_str())) {
+            let what = format!("there is no detector `{id}`, only {}", known.join(", "));
+            return wrong(&["detect", "disabled"], what);
         }
         if let Some((detector, key)) = senseless_odds(&self.detect) {
             let what = "a healthy host's first contacts must succeed more often than a scanner's";
@@ -74,6 +79,13 @@ mod tests {
         3 | reorder_window = "60ms"
           |                  ^^^^^^
         "#);
+    }
+
+    #[test]
+    fn only_detectors_that_exist_can_be_switched_off() {
+        assert!(Config::parse("[detect]\ndisabled = [\"scan.slow\"]\n", Path::new("x")).is_ok());
+        let complaint = complaint("[detect]\ndisabled = [\"scan.slo\"]\n");
+        assert!(complaint.contains("there is no detector `scan.slo`, only scan."), "{complaint}");
     }
 
     #[test]

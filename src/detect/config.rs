@@ -11,6 +11,8 @@ use super::{
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct DetectConfig {
+    /// Ids of detectors that stay off.
+    pub disabled: Vec<String>,
     /// One service, or any, on many hosts.
     #[serde(rename = "scan.horizontal")]
     pub horizontal: horizontal::Config,
@@ -49,9 +51,9 @@ pub struct DetectConfig {
     pub host_awakened: host_awakened::Config,
 }
 
-/// Every detector, in a fixed order.
+/// Every detector that is not switched off, in a fixed order.
 pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
-    vec![
+    let mut all: Vec<Box<dyn Detector>> = vec![
         Box::new(horizontal::Horizontal::new(&config.horizontal)),
         Box::new(vertical::Vertical::new(&config.vertical)),
         Box::new(slow::Slow::new(&config.slow)),
@@ -64,7 +66,14 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(edge::Edge::new(&config.edge)),
         Box::new(host_new::NewHost::new(&config.host_new)),
         Box::new(host_awakened::AwakenedHost::new(&config.host_awakened)),
-    ]
+    ];
+    all.retain(|detector| !config.disabled.iter().any(|id| id == detector.id()));
+    all
+}
+
+/// The ids of every detector there is, in the same order.
+pub fn ids() -> Vec<&'static str> {
+    all(&DetectConfig::default()).iter().map(|detector| detector.id()).collect()
 }
 
 #[cfg(test)]
@@ -92,6 +101,16 @@ mod tests {
         assert_eq!(config.host_new.learning.as_secs(), 86_400);
         assert_eq!(config.arp.window.as_secs(), 60);
         assert!(wrong.unwrap_err().to_string().contains("unknown field `windows`"));
+    }
+
+    #[test]
+    fn leaves_out_what_is_switched_off() {
+        let config: DetectConfig = toml::from_str("disabled = [\"scan.slow\"]").unwrap();
+
+        let left: Vec<_> = all(&config).iter().map(|detector| detector.id()).collect();
+
+        assert_eq!(left.len(), ids().len() - 1);
+        assert!(!left.contains(&"scan.slow"));
     }
 
     #[test]

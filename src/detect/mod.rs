@@ -36,7 +36,7 @@ use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
 
-pub use config::{DetectConfig, all};
+pub use config::{DetectConfig, all, ids};
 pub(crate) use report::{Sample, spoken};
 pub use services::{Class, Direction, class};
 pub use sight::Sight;

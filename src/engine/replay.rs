@@ -35,7 +35,7 @@ impl cli::Engine for ReplayEngine {
             report_at: REPORT_EVERY,
             report: request.progress,
         };
-        let mut recorder = Recorder::new(config, request.events)?;
+        let mut recorder = Recorder::new(config, request)?;
         let options = Options { threads: request.threads, prompt: false };
         let outcome = pipeline::run(config, &mut source, options, &mut recorder, &mut || None);
         recorder.close()?;
@@ -76,17 +76,19 @@ impl Source for Reporting<'_> {
     }
 }
 
-/// Writes the events, if anybody wants them; the first error ends it.
-struct Recorder {
+/// Writes the events and passes them on, if anybody wants them; the first error ends the writing.
+struct Recorder<'a> {
+    listener: Option<&'a (dyn Fn(&Event) + Sync)>,
     network: NetworkConfig,
     writer: Option<EventWriter>,
     error: Option<EventsError>,
 }
 
-impl Recorder {
-    fn new(config: &Config, folder: Option<&Path>) -> Result<Self, EventsError> {
-        let writer = folder.map(EventWriter::create).transpose()?;
-        Ok(Self { network: config.network.clone(), writer, error: None })
+impl<'a> Recorder<'a> {
+    fn new(config: &Config, request: &Replay<'a>) -> Result<Self, EventsError> {
+        let writer = request.events.map(EventWriter::create).transpose()?;
+        let network = config.network.clone();
+        Ok(Self { listener: request.listener, network, writer, error: None })
     }
 
     fn close(mut self) -> Result<(), EventsError> {
@@ -97,8 +99,11 @@ impl Recorder {
     }
 }
 
-impl Observer for Recorder {
+impl Observer for Recorder<'_> {
     fn on_event(&mut self, event: &Event) {
+        if let Some(listener) = self.listener {
+            listener(event);
+        }
         if let (Some(writer), None) = (&mut self.writer, &self.error) {
             self.error = writer.write(event, &|addr| self.network.is_internal(addr)).err();
         }
@@ -196,8 +201,13 @@ mod tests {
         let path = folder.path().join("cut.pcap");
         std::fs::write(&path, &whole[..whole.len() - 7]).unwrap();
         let inputs = [path];
-        let request =
-            Replay { inputs: &inputs, threads: 1, events: None, progress: &|_: Progress| () };
+        let request = Replay {
+            inputs: &inputs,
+            threads: 1,
+            events: None,
+            progress: &|_: Progress| (),
+            listener: None,
+        };
 
         let summary = ReplayEngine.replay(&Config::default(), &request).unwrap();
 

@@ -5,10 +5,12 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::detect::{Evidence, Family};
 use crate::incident::Summary;
-use crate::score::{Verdict, is_under};
+use crate::score::{HostScore, ScoreConfig, Verdict, is_under, posterior, weigh};
 
-use super::truth::{Known, Truth};
+use super::baseline::Baseline;
+use super::truth::{Known, TrueHost, Truth};
 
 /// What came of one capture.
 #[derive(Clone, Debug, Default)]
@@ -17,6 +19,8 @@ pub struct Capture {
     pub path: PathBuf,
     /// Its class.
     pub label: String,
+    /// Where it comes from, without what tells it from its siblings.
+    pub origin: String,
     /// Whether any suspicious host at all is a false positive.
     pub benign: bool,
     /// Why it could not be analysed; then nothing was found in it.
@@ -31,6 +35,30 @@ pub struct Capture {
     pub infected_before_alert: Option<u64>,
     /// Infections claimed and true.
     pub edges: Edges,
+    /// What each baseline said, in the order asked for.
+    pub rivals: Vec<Rival>,
+}
+
+/// What a baseline said of one capture.
+#[derive(Clone, Debug)]
+pub struct Rival {
+    /// Which.
+    pub baseline: Baseline,
+    /// Malicious hosts that it accused.
+    pub found: BTreeSet<IpAddr>,
+    /// Benign hosts that it accused.
+    pub false_alarms: BTreeSet<IpAddr>,
+}
+
+/// A piece of evidence as the score counted it.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Part {
+    /// The detector.
+    pub detector: &'static str,
+    /// Its family.
+    pub family: Family,
+    /// What it counted for as of the host's last evidence, before its family's cap, in nats.
+    pub nats: f64,
 }
 
 /// A host whose truth is known.
@@ -50,6 +78,12 @@ pub struct Judged {
     pub right_detector: Option<bool>,
     /// Detectors that should have spoken.
     pub classes: Vec<String>,
+    /// ATT&CK techniques that its evidence speaks of, sorted.
+    pub techniques: Vec<&'static str>,
+    /// ATT&CK techniques that it used, as far as the truth tells.
+    pub true_techniques: Vec<String>,
+    /// Its evidence, strongest first.
+    pub parts: Vec<Part>,
     /// From its first packet to its first alert.
     pub time_to_alert: Option<Duration>,
     /// Connections that it had opened by then.
@@ -67,13 +101,14 @@ pub struct Edges {
     pub hit: u64,
 }
 
-/// Holds `summary` against `truth`; `unseen` is the score of a host without evidence. Without a
-/// summary, which is a capture that could not be analysed, every malicious host was missed.
+/// Holds `summary`, and whom the baselines accused, against `truth`. Without a summary, which is a
+/// capture that could not be analysed, every malicious host was missed.
 pub(super) fn judge(
     path: PathBuf,
     truth: &Truth,
     summary: Result<&Summary, String>,
-    unseen: f64,
+    accused: Vec<(Baseline, BTreeSet<IpAddr>)>,
+    score: &ScoreConfig,
 ) -> Capture {
     let nothing = Summary::default();
     let (summary, failure) = match summary {
@@ -86,28 +121,36 @@ pub(super) fn judge(
             named.insert(address, host);
         }
     }
+    let known = |host: &IpAddr| match named.get(host).map_or(truth.others, |named| named.verdict) {
+        Known::Malicious => Some(true),
+        Known::Benign => Some(false),
+        Known::Unknown => None,
+    };
     let others = summary.hosts.iter().map(|report| report.score.host);
     let addresses: BTreeSet<IpAddr> = named.keys().copied().chain(others).collect();
     let mut hosts = Vec::new();
     for host in addresses {
-        let truth_of_host = named.get(&host);
-        let malicious = match truth_of_host.map_or(truth.others, |named| named.verdict) {
-            Known::Malicious => true,
-            Known::Benign => false,
-            Known::Unknown => continue,
-        };
-        let classes = truth_of_host.map(|named| named.classes.clone()).unwrap_or_default();
-        hosts.push(judge_host(host, malicious, classes, summary, unseen));
+        if let Some(malicious) = known(&host) {
+            hosts.push(judge_host(host, malicious, named.get(&host).copied(), summary, score));
+        }
     }
+    let rival = |(baseline, accused): (Baseline, BTreeSet<IpAddr>)| {
+        let of = |malicious: bool| {
+            accused.iter().copied().filter(|h| known(h) == Some(malicious)).collect()
+        };
+        Rival { baseline, found: of(true), false_alarms: of(false) }
+    };
     Capture {
         path,
         label: truth.label.clone(),
+        origin: truth.origin.split(": ").next().unwrap_or_default().to_owned(),
         benign: truth.benign,
         failure,
         others_are_known: truth.others == Known::Benign,
         infected_before_alert: infected_before_alert(truth, &hosts, summary),
         edges: edges(truth, summary),
         host_time: summary.host_time,
+        rivals: accused.into_iter().map(rival).collect(),
         hosts,
     }
 }
@@ -115,11 +158,12 @@ pub(super) fn judge(
 fn judge_host(
     host: IpAddr,
     malicious: bool,
-    classes: Vec<String>,
+    truth: Option<&TrueHost>,
     summary: &Summary,
-    unseen: f64,
+    score: &ScoreConfig,
 ) -> Judged {
     let report = summary.host(host);
+    let classes = truth.map(|named| named.classes.clone()).unwrap_or_default();
     let detectors = report.map(|r| r.score.detectors()).unwrap_or_default();
     let spoke = |class: &String| detectors.iter().any(|detector| is_under(detector, class));
     let right_detector = (!classes.is_empty()).then(|| classes.iter().any(spoke));
@@ -127,14 +171,26 @@ fn judge_host(
     Judged {
         host,
         malicious,
-        score: report.map_or(unseen, |r| r.score.peak),
+        score: report.map_or_else(|| posterior(score.prior), |r| r.score.peak),
         verdict: report.map_or(Verdict::Benign, |r| r.score.verdict),
         right_detector,
         time_to_alert: report.zip(alert).map(|(r, alert)| alert.since(r.first_seen)),
         connections_to_alert: report.and_then(|r| r.connections_to_alert),
+        techniques: report.map(|r| r.score.techniques()).unwrap_or_default(),
+        true_techniques: truth.map(|named| named.techniques.clone()).unwrap_or_default(),
+        parts: report.map(|r| parts(&r.score, score)).unwrap_or_default(),
         detectors,
         classes,
     }
+}
+
+fn parts(host: &HostScore, score: &ScoreConfig) -> Vec<Part> {
+    let part = |evidence: &Evidence| Part {
+        detector: evidence.detector,
+        family: evidence.family,
+        nats: weigh(evidence, score, host.last_evidence).nats,
+    };
+    host.evidence.iter().map(part).collect()
 }
 
 fn infected_before_alert(truth: &Truth, hosts: &[Judged], summary: &Summary) -> Option<u64> {

@@ -1,18 +1,16 @@
 //! How good the sensor is, in numbers.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use crate::incident::rounded;
 use crate::score::Verdict;
 
 use super::Capture;
 
-/// Bins of the reliability curve.
-const BINS: usize = 10;
-
 /// How good the sensor is on a set of captures. A number that has no meaning there (the recall of
 /// nothing) is `None`.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct Measures {
     /// Captures.
     pub captures: u64,
@@ -118,7 +116,7 @@ impl Measures {
     }
 }
 
-fn share(part: u64, whole: u64) -> Option<f64> {
+pub(super) fn share(part: u64, whole: u64) -> Option<f64> {
     (whole > 0).then(|| rounded(part as f64 / whole as f64, 4))
 }
 
@@ -134,36 +132,49 @@ fn median(values: impl Iterator<Item = f64>) -> Option<f64> {
     Some(rounded(f64::midpoint(lower, upper), 3))
 }
 
-/// One bin of the reliability curve: of the hosts whose posterior lies here, how many are
-/// malicious. A calibrated sensor has `observed` near `mean_score`.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct Bin {
-    /// Its lower end, 0 to 90.
-    pub from: u32,
-    /// Hosts in it.
-    pub hosts: u64,
-    /// Mean posterior, 0 to 100.
-    pub mean_score: Option<f64>,
-    /// Share that is malicious, 0 to 100.
-    pub observed: Option<f64>,
+/// Which way a measure is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// More is better.
+    Up,
+    /// Less is better.
+    Down,
 }
 
-/// The reliability curve over all hosts counted, in tenths.
-pub fn reliability(captures: &[Capture]) -> Vec<Bin> {
-    let mut bins = [(0_u64, 0.0_f64, 0_u64); BINS];
-    for host in captures.iter().flat_map(|capture| &capture.hosts) {
-        let index = ((host.score / 10.0) as usize).min(BINS - 1);
-        if let Some((hosts, sum, malicious)) = bins.get_mut(index) {
-            *hosts += 1;
-            *sum += host.score;
-            *malicious += u64::from(host.malicious);
-        }
-    }
-    let bin = |(from, (hosts, sum, malicious)): (u32, (u64, f64, u64))| Bin {
-        from: from * 10,
-        hosts,
-        mean_score: (hosts > 0).then(|| rounded(sum / hosts as f64, 1)),
-        observed: share(malicious, hosts).map(|share| rounded(share * 100.0, 1)),
-    };
-    (0..).zip(bins).map(bin).collect()
+/// A measure that can be compared and that an interval can be given for.
+#[derive(Clone, Copy, Debug)]
+pub struct Measure {
+    /// Its name in JSON.
+    pub name: &'static str,
+    /// Which way it is better.
+    pub better: Direction,
+    /// Its value.
+    pub of: fn(&Measures) -> Option<f64>,
 }
+
+/// Every measure that has a better and a worse.
+pub const MEASURES: [Measure; 13] = {
+    use Direction::{Down, Up};
+    const fn measure(
+        name: &'static str,
+        better: Direction,
+        of: fn(&Measures) -> Option<f64>,
+    ) -> Measure {
+        Measure { name, better, of }
+    }
+    [
+        measure("recall_suspicious", Up, |m| m.recall_suspicious),
+        measure("recall_malicious", Up, |m| m.recall_malicious),
+        measure("precision_suspicious", Up, |m| m.precision_suspicious),
+        measure("precision_malicious", Up, |m| m.precision_malicious),
+        measure("right_detector", Up, |m| m.right_detector),
+        measure("false_alarms_per_capture", Down, |m| m.false_alarms_per_capture),
+        measure("false_alarms_per_host_day", Down, |m| m.false_alarms_per_host_day),
+        measure("infected_before_alert", Down, |m| m.infected_before_alert.map(|n| n as f64)),
+        measure("seconds_to_alert", Down, |m| m.seconds_to_alert),
+        measure("connections_to_alert", Down, |m| m.connections_to_alert),
+        measure("edge_precision", Up, |m| m.edge_precision),
+        measure("edge_recall", Up, |m| m.edge_recall),
+        measure("brier", Down, |m| m.brier),
+    ]
+};

@@ -8,8 +8,34 @@ use super::*;
 use crate::detect::Family;
 use crate::incident::{HostReport, Infection, InputSummary};
 use crate::score::testing::{about, evidence, ip};
-use crate::score::{ScoreBoard, ScoreConfig};
+use crate::score::{ScoreBoard, Verdict};
 use crate::time::Timestamp;
+
+/// A capture with hosts of these scores (0 to 100), malicious or not; the first has 10.0.0.0.
+pub(super) fn capture_of(hosts: &[(f64, bool)]) -> Capture {
+    let judged = |(n, (score, malicious)): (u8, &(f64, bool))| Judged {
+        host: [10, 0, 0, n].into(),
+        malicious: *malicious,
+        score: *score,
+        verdict: Verdict::of(*score),
+        detectors: Vec::new(),
+        right_detector: None,
+        classes: Vec::new(),
+        techniques: Vec::new(),
+        true_techniques: Vec::new(),
+        parts: Vec::new(),
+        time_to_alert: None,
+        connections_to_alert: None,
+    };
+    Capture {
+        path: "made-up.pcap".into(),
+        label: "made-up".to_owned(),
+        benign: hosts.iter().all(|(_, malicious)| !malicious),
+        others_are_known: true,
+        hosts: (0..).zip(hosts).map(judged).collect(),
+        ..Capture::default()
+    }
+}
 
 /// A corpus in a temporary folder, and what the sensor says about each capture in it.
 struct Corpus {
@@ -29,12 +55,13 @@ impl Corpus {
 
     fn evaluate(&self, labels: &[&str], jobs: usize) -> Vec<Capture> {
         let request = Request {
-            folder: self.folder.path().to_owned(),
+            folders: vec![self.folder.path().to_owned()],
             labels: labels.iter().map(|label| (*label).to_owned()).collect(),
             jobs,
-            unseen: 0.2,
+            score: ScoreConfig::default(),
+            baselines: Vec::new(),
         };
-        let analyse = |path: &Path| {
+        let analyse = |path: &Path, _: Listener<'_>| {
             let name = path.file_name().unwrap().to_str().unwrap();
             self.summaries.get(name).cloned().ok_or("cannot read it")
         };
@@ -87,7 +114,7 @@ fn alert(host: IpAddr, secs: i64) -> crate::incident::Alert {
         severity: Severity::High,
         host: Some(host),
         score: 90.0,
-        verdict: crate::score::Verdict::Malicious,
+        verdict: Verdict::Malicious,
         detectors: Vec::new(),
         techniques: Vec::new(),
         services: Vec::new(),
@@ -290,10 +317,62 @@ fn labels_choose_and_group_captures() {
     corpus.add("a.pcap", &scan_truth("benign", &["10.0.0.1"], "scan"), summary(&[]));
     corpus.add("b.pcap", BENIGN, summary(&[]));
 
-    let (labels, all) = by_label(&corpus.evaluate(&[], 2));
+    let all = corpus.evaluate(&[], 2);
 
-    assert_eq!(labels.keys().collect::<Vec<_>>(), ["benign", "scan"]);
-    assert_eq!(all.captures, 2);
+    assert_eq!(by_label(&all).into_keys().collect::<Vec<_>>(), ["benign", "scan"]);
+    assert_eq!(all.len(), 2);
     assert_eq!(corpus.evaluate(&["sc"], 1).len(), 1);
     assert_eq!(corpus.evaluate(&["nothing"], 1).len(), 0);
+}
+
+#[test]
+fn baselines_hear_every_event_and_are_held_against_the_same_truth() {
+    let mut corpus = Corpus::new();
+    let truth = scan_truth("benign", &["10.0.0.1"], "scan");
+    corpus.add("a.pcap", &truth, summary(&[("10.0.0.1", 9.0)]));
+    let request = Request {
+        folders: vec![corpus.folder.path().to_owned()],
+        labels: Vec::new(),
+        jobs: 1,
+        score: ScoreConfig::default(),
+        baselines: vec![Baseline::Trw],
+    };
+    let analyse = |_: &Path, hear: Listener<'_>| {
+        for n in 0..9 {
+            for scanner in ["10.0.0.1", "10.0.0.2"] {
+                let target = format!("10.0.1.{n}");
+                hear(&crate::detect::testing::tcp(scanner, &target, 445).refused());
+            }
+        }
+        Ok::<_, String>(corpus.summaries["a.pcap"].clone())
+    };
+
+    let captures = evaluate(&request, analyse, |_, _| {}).unwrap();
+
+    let [rival] = captures[0].rivals.as_slice() else { panic!("one baseline") };
+    assert_eq!(rival.found, [ip("10.0.0.1")].into());
+    assert_eq!(rival.false_alarms, [ip("10.0.0.2")].into());
+    assert_eq!(captures[0].hosts.len(), 1, "what a baseline says is not held against wormwatch");
+}
+
+#[test]
+fn captures_of_several_folders_are_told_apart() {
+    let (mut one, mut other) = (Corpus::new(), Corpus::new());
+    one.add("a.pcap", BENIGN, summary(&[]));
+    other.add("a.pcap", BENIGN, summary(&[]));
+    let request = Request {
+        folders: vec![one.folder.path().to_owned(), other.folder.path().to_owned()],
+        labels: Vec::new(),
+        jobs: 1,
+        score: ScoreConfig::default(),
+        baselines: Vec::new(),
+    };
+
+    let captures = evaluate(&request, |_, _| Ok::<_, String>(summary(&[])), |_, _| {}).unwrap();
+
+    let expected = request.folders.iter().map(|f| Path::new(f.file_name().unwrap()).join("a.pcap"));
+    assert_eq!(
+        captures.iter().map(|c| c.path.clone()).collect::<Vec<_>>(),
+        expected.collect::<Vec<_>>()
+    );
 }

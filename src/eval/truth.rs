@@ -14,6 +14,9 @@ const SUFFIX: &str = ".truth.toml";
 /// What is known about a capture. Keys that mean nothing here are left alone: origins add notes.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Truth {
+    /// Where the capture comes from; up to the first colon, what it shares with its siblings.
+    #[serde(default)]
+    pub origin: String,
     /// The class of the capture.
     pub label: String,
     /// Whether any suspicious host at all is a false positive.
@@ -52,6 +55,9 @@ pub struct TrueHost {
     /// Detector ids or their prefixes, any of which should have spoken for it.
     #[serde(default)]
     pub classes: Vec<String>,
+    /// ATT&CK techniques that it used, where the truth tells them.
+    #[serde(default)]
+    pub techniques: Vec<String>,
 }
 
 /// One host that infected another.
@@ -172,6 +178,7 @@ mod tests {
             address = "192.0.2.7"
             verdict = "malicious"
             classes = ["scan", "lateral"]
+            techniques = ["T1210"]
             what = "patient zero"
             [[infection]]
             from = "192.0.2.7"
@@ -185,7 +192,9 @@ mod tests {
         .unwrap();
 
         assert_eq!((truth.label.as_str(), truth.others), ("worm", Known::Benign));
+        assert_eq!(truth.origin, "somewhere");
         assert_eq!(truth.hosts[0].classes, ["scan", "lateral"]);
+        assert_eq!(truth.hosts[0].techniques, ["T1210"]);
         assert_eq!(truth.infections[0].moment(), Some(Timestamp::from_secs(86_400)));
         assert_eq!(truth.infections[1].moment(), None);
     }

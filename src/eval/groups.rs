@@ -1,0 +1,251 @@
+//! The same result cut in other ways: by label with intervals, by the class that the truth expects,
+//! by ATT&CK technique, by family of evidence.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde::Serialize;
+
+use crate::detect::Family;
+use crate::incident::rounded;
+use crate::score::{Caps, FAMILIES, ScoreConfig, Verdict, is_under};
+
+use super::bootstrap::{Interval, intervals};
+use super::measures::share;
+use super::{Capture, Judged, Measures, Part};
+
+/// The measures of some captures, and how sure they are.
+#[derive(Clone, Debug, Serialize)]
+pub struct Group {
+    /// The measures.
+    #[serde(flatten)]
+    pub measures: Measures,
+    /// 95 % intervals by the measure's name, where there are captures enough.
+    pub intervals: BTreeMap<&'static str, Interval>,
+}
+
+impl Group {
+    /// Measures `captures`.
+    pub fn of(captures: &[&Capture]) -> Self {
+        Self { measures: Measures::of(captures.iter().copied()), intervals: intervals(captures) }
+    }
+}
+
+/// What came of the hosts that a class of detectors should have spoken for.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ClassRow {
+    /// The class in the truth: a detector's id or a prefix.
+    pub class: String,
+    /// Malicious hosts of which the truth expects it, perhaps among others.
+    pub hosts: u64,
+    /// Share of them that a detector of the class spoke for, 0 to 1.
+    pub spoken_for: Option<f64>,
+    /// Share of them that are at least suspicious, 0 to 1.
+    pub recall_suspicious: Option<f64>,
+    /// Share of them that are called malicious, 0 to 1.
+    pub recall_malicious: Option<f64>,
+}
+
+/// What came of an ATT&CK technique.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct TechniqueRow {
+    /// The technique's id.
+    pub technique: String,
+    /// Malicious hosts with evidence of it.
+    pub malicious_hosts: u64,
+    /// Benign hosts with evidence of it.
+    pub benign_hosts: u64,
+    /// Malicious hosts with evidence of it that are at least suspicious.
+    pub found: u64,
+    /// Benign hosts with evidence of it that are at least suspicious.
+    pub false_alarms: u64,
+    /// Share of the suspicious hosts with evidence of it that are malicious, 0 to 1.
+    pub precision: Option<f64>,
+    /// Malicious hosts that used it, as far as the truth tells.
+    pub used: u64,
+    /// Share of these with evidence of it, 0 to 1.
+    pub recall: Option<f64>,
+}
+
+/// What a family of evidence contributes.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct FamilyRow {
+    /// The family.
+    pub family: Family,
+    /// Malicious hosts that it spoke for.
+    pub malicious_hosts: u64,
+    /// Benign hosts that it spoke against.
+    pub benign_hosts: u64,
+    /// Malicious hosts found that would not be suspicious without it.
+    pub decisive: u64,
+    /// Benign hosts that are suspicious because of it.
+    pub decisive_false: u64,
+    /// Mean of what it counted for on malicious hosts, after its cap, in nats.
+    pub mean_malicious: Option<f64>,
+    /// The same on benign hosts.
+    pub mean_benign: Option<f64>,
+}
+
+fn hosts(captures: &[Capture]) -> impl Iterator<Item = &Judged> {
+    captures.iter().flat_map(|capture| &capture.hosts)
+}
+
+/// A row for each class that the truth names, by name.
+pub(super) fn classes(captures: &[Capture]) -> Vec<ClassRow> {
+    let names: BTreeSet<_> = hosts(captures).flat_map(|host| &host.classes).collect();
+    let row = |class: &String| {
+        let of: Vec<_> =
+            hosts(captures).filter(|h| h.malicious && h.classes.contains(class)).collect();
+        let count = |wanted: &dyn Fn(&Judged) -> bool| {
+            share(of.iter().filter(|host| wanted(host)).count() as u64, of.len() as u64)
+        };
+        ClassRow {
+            class: class.clone(),
+            hosts: of.len() as u64,
+            spoken_for: count(&|host| host.detectors.iter().any(|id| is_under(id, class))),
+            recall_suspicious: count(&|host| host.verdict >= Verdict::Suspicious),
+            recall_malicious: count(&|host| host.verdict == Verdict::Malicious),
+        }
+    };
+    names.into_iter().map(row).collect()
+}
+
+/// A row for each technique of which there is evidence or truth, by id.
+pub(super) fn techniques(captures: &[Capture]) -> Vec<TechniqueRow> {
+    let spoken = hosts(captures).flat_map(|host| host.techniques.iter().copied());
+    let told = hosts(captures).flat_map(|host| host.true_techniques.iter().map(String::as_str));
+    let names: BTreeSet<&str> = spoken.chain(told).collect();
+    let row = |technique: &str| {
+        let count = |malicious: bool, least: Verdict| {
+            let counted = hosts(captures).filter(|host| {
+                host.malicious == malicious
+                    && host.verdict >= least
+                    && host.techniques.contains(&technique)
+            });
+            counted.count() as u64
+        };
+        let used: Vec<_> = hosts(captures)
+            .filter(|host| host.true_techniques.iter().any(|used| used == technique))
+            .collect();
+        let seen = used.iter().filter(|host| host.techniques.contains(&technique)).count() as u64;
+        let (found, false_alarms) =
+            (count(true, Verdict::Suspicious), count(false, Verdict::Suspicious));
+        TechniqueRow {
+            technique: technique.to_owned(),
+            malicious_hosts: count(true, Verdict::Benign),
+            benign_hosts: count(false, Verdict::Benign),
+            found,
+            false_alarms,
+            precision: share(found, found + false_alarms),
+            used: used.len() as u64,
+            recall: share(seen, used.len() as u64),
+        }
+    };
+    names.into_iter().map(row).collect()
+}
+
+/// What a family counts for, after its cap, in nats.
+fn counted(parts: &[Part], family: Family, caps: &Caps) -> f64 {
+    let sum: f64 = parts.iter().filter(|part| part.family == family).map(|part| part.nats).sum();
+    sum.clamp(0.0, caps.of(family))
+}
+
+/// Log-odds without one family, in nats; `context` adds no more than the others do.
+fn odds_without(parts: &[Part], left_out: Family, score: &ScoreConfig) -> f64 {
+    let mut others = 0.0;
+    for family in FAMILIES.into_iter().filter(|family| *family != left_out) {
+        let nats = counted(parts, family, &score.caps);
+        others += if family == Family::Context { nats.min(others) } else { nats };
+    }
+    score.prior + others
+}
+
+/// A row for each family that spoke, in the order in which scores are explained.
+pub(super) fn families(captures: &[Capture], score: &ScoreConfig) -> Vec<FamilyRow> {
+    let row = |family: Family| {
+        let spoken: Vec<_> = hosts(captures)
+            .filter(|host| host.parts.iter().any(|part| part.family == family))
+            .collect();
+        let of = |malicious: bool| spoken.iter().filter(move |host| host.malicious == malicious);
+        let decisive = |malicious: bool| {
+            let decided = of(malicious).filter(|host| {
+                host.verdict >= Verdict::Suspicious
+                    && odds_without(&host.parts, family, score) < 0.0
+            });
+            decided.count() as u64
+        };
+        let mean = |malicious: bool| {
+            let sum: f64 = of(malicious).map(|h| counted(&h.parts, family, &score.caps)).sum();
+            let count = of(malicious).count();
+            (count > 0).then(|| rounded(sum / count as f64, 2))
+        };
+        (!spoken.is_empty()).then(|| FamilyRow {
+            family,
+            malicious_hosts: of(true).count() as u64,
+            benign_hosts: of(false).count() as u64,
+            decisive: decisive(true),
+            decisive_false: decisive(false),
+            mean_malicious: mean(true),
+            mean_benign: mean(false),
+        })
+    };
+    FAMILIES.into_iter().filter_map(row).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::capture_of;
+    use super::*;
+
+    fn part(family: Family, nats: f64) -> Part {
+        Part { detector: "x.y", family, nats }
+    }
+
+    #[test]
+    fn a_family_is_decisive_where_the_others_do_not_suffice() {
+        let mut capture = capture_of(&[(98.0, true), (99.0, true), (60.0, false)]);
+        capture.hosts[0].parts = vec![part(Family::Failure, 9.0)];
+        capture.hosts[1].parts = vec![part(Family::Failure, 14.0), part(Family::Credential, 7.0)];
+        capture.hosts[2].parts = vec![part(Family::Novelty, 9.0), part(Family::Context, 5.0)];
+
+        let rows = families(&[capture], &ScoreConfig::default());
+
+        let row = |family| rows.iter().find(|row| row.family == family).unwrap();
+        let failure = row(Family::Failure);
+        assert_eq!((failure.malicious_hosts, failure.decisive), (2, 1));
+        assert_eq!(failure.mean_malicious, Some(9.5));
+        assert_eq!(row(Family::Credential).decisive, 0);
+        assert_eq!((row(Family::Novelty).decisive, row(Family::Novelty).decisive_false), (0, 1));
+        assert_eq!(row(Family::Context).decisive_false, 0);
+    }
+
+    #[test]
+    fn techniques_count_who_has_evidence_and_who_used_them() {
+        let mut capture = capture_of(&[(99.0, true), (1.0, true), (60.0, false), (2.0, false)]);
+        capture.hosts[0].techniques = vec!["T1046", "T1210"];
+        capture.hosts[0].true_techniques = vec!["T1210".to_owned()];
+        capture.hosts[1].true_techniques = vec!["T1210".to_owned()];
+        capture.hosts[2].techniques = vec!["T1046"];
+        capture.hosts[3].techniques = vec!["T1046"];
+
+        let [scan, exploit] = techniques(&[capture]).try_into().unwrap();
+
+        assert_eq!((scan.technique.as_str(), scan.found, scan.false_alarms), ("T1046", 1, 1));
+        assert_eq!((scan.benign_hosts, scan.precision, scan.recall), (2, Some(0.5), None));
+        assert_eq!((exploit.used, exploit.recall), (2, Some(0.5)));
+    }
+
+    #[test]
+    fn classes_ask_whether_one_of_theirs_spoke() {
+        let mut capture = capture_of(&[(99.0, true), (60.0, true), (1.0, true)]);
+        for host in &mut capture.hosts {
+            host.classes = vec!["lateral".to_owned()];
+        }
+        capture.hosts[0].detectors = vec!["lateral.wmi"];
+        capture.hosts[1].detectors = vec!["scan.slow"];
+
+        let [row] = classes(&[capture]).try_into().unwrap();
+
+        assert_eq!((row.hosts, row.spoken_for), (3, Some(0.3333)));
+        assert_eq!((row.recall_suspicious, row.recall_malicious), (Some(0.6667), Some(0.3333)));
+    }
+}
