@@ -10,6 +10,15 @@
 
 use prefetch_index::prefetch_index;
 
+/// What is to be fetched before a look-up: one after the other, with time in between.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetch {
+    /// The part of the index that the look-up reads.
+    Index,
+    /// What that leads to.
+    Entry,
+}
+
 /// A slot that is none.
 pub(crate) const NOWHERE: u32 = u32::MAX;
 

@@ -9,9 +9,7 @@ use super::{Error, Status, emit};
 use crate::synth::scenario::output::Format;
 use crate::synth::scenario::world::World;
 use crate::synth::scenario::{self, Written};
-
-/// The compression of packed captures: fast enough for a week.
-const LEVEL: i32 = 3;
+use crate::synth::sink::FAST;
 
 /// Reads the scenario, plays it, and says what came of it.
 pub(super) fn execute(args: &SynthArgs, out: &mut dyn Write) -> Result<Status, Error> {
@@ -29,7 +27,7 @@ pub(super) fn execute(args: &SynthArgs, out: &mut dyn Write) -> Result<Status, E
     let format = Format::of(&args.output).ok_or_else(|| Error::Format(args.output.clone()))?;
     let span = world.end.since(world.start);
     let hosts = world.hosts.len();
-    let written = scenario::write(world, &args.output, format, LEVEL)
+    let written = scenario::write(world, &args.output, format, FAST)
         .map_err(|source| Error::Write { path: args.output.clone(), source })?;
     emit(out, &told(&written, hosts, span))?;
     Ok(Status::Done)

@@ -5,10 +5,10 @@ use super::fragment::Fragments;
 use super::ip::{self, Ip, Span};
 use super::link::{self, Labels, Layer};
 use super::{
-    Body, DecodeConfig, FragmentStats, IpPacket, Linked, Oddities, Oddity, Packet, Skip,
+    Body, DecodeConfig, FragmentStats, Glance, IpPacket, Linked, Oddities, Oddity, Packet, Skip,
     TransportHeader, Tunnel, arp, icmp, plain, transport, tunnel,
 };
-use crate::net::{Ends, MacAddr};
+use crate::net::MacAddr;
 use crate::source::Frame;
 
 /// How many IP packets may lie inside each other. Zeek stops at 2 tunnels; mirrored overlay
@@ -50,10 +50,10 @@ impl Decoder {
         self.network(frame, linked)
     }
 
-    /// Who talks to whom in the frame that nearly every frame is: TCP or UDP, whole and in no tunnel;
-    /// and all of its packet from the IP header on. What [`plain`](Self::plain) reads is such a frame.
+    /// What a frame shows before its turn. It has ends if it is what nearly every frame is: TCP or
+    /// UDP, whole and in no tunnel. What [`plain`](Self::plain) reads is such a frame.
     #[inline]
-    pub fn glance<'a>(frame: &Frame<'a>) -> Option<(Ends, &'a [u8])> {
+    pub fn glance<'a>(frame: &Frame<'a>) -> Glance<'a> {
         plain::glance(frame)
     }
 

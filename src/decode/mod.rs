@@ -26,6 +26,7 @@ pub use decoder::Decoder;
 pub use fragment::FragmentStats;
 pub use link::Linked;
 pub use oddity::{Oddities, Oddity};
+pub use plain::Glance;
 pub use skip::Skip;
 
 use crate::net::{Endpoint, Ends, MacAddr, Transport};

@@ -33,20 +33,37 @@ struct Network<'a> {
     payload: &'a [u8],
 }
 
-/// The ends of a frame's packet and all of it from the IP header on, if it is one of these as far as
-/// that tells.
+/// What a frame shows before its turn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Glance<'a> {
+    /// Who talks to whom, if it is one of these packets as far as that tells.
+    pub ends: Option<Ends>,
+    /// The outermost IP packet, without padding; `None` if there is none.
+    pub ip: Option<&'a [u8]>,
+}
+
+/// Looks at a frame.
 #[inline]
-pub(super) fn glance<'a>(frame: &Frame<'a>) -> Option<(Ends, &'a [u8])> {
+pub(super) fn glance<'a>(frame: &Frame<'a>) -> Glance<'a> {
     // Each way goes to its end by itself: where they met, all would have to go through memory.
-    match ethernet(frame) {
-        Some(bytes) => ends(ipv4(bytes)?),
-        None => ends(generally(frame)?.1),
+    match ethernet(frame).and_then(ipv4) {
+        Some(network) => Glance { ends: ends(&network), ip: Some(network.bytes) },
+        None => glance_generally(frame),
+    }
+}
+
+#[inline(never)]
+fn glance_generally<'a>(frame: &Frame<'a>) -> Glance<'a> {
+    let Ok(linked) = link::decode(frame) else { return Glance { ends: None, ip: None } };
+    match network(linked) {
+        Some(network) => Glance { ends: ends(&network), ip: Some(network.bytes) },
+        None => Glance { ends: None, ip: linked.ip_bytes() },
     }
 }
 
 #[inline]
-fn ends(network: Network<'_>) -> Option<(Ends, &[u8])> {
-    let Network { is_v6, src, dst, protocol, bytes, payload, .. } = network;
+fn ends(network: &Network<'_>) -> Option<Ends> {
+    let Network { is_v6, src, dst, protocol, payload, .. } = *network;
     let transport = match protocol {
         TCP => Transport::Tcp,
         _ => Transport::Udp,
@@ -54,7 +71,7 @@ fn ends(network: Network<'_>) -> Option<(Ends, &[u8])> {
     let &[s0, s1, d0, d1] = payload.first_chunk::<4>()?;
     let src = (src, u16::from_be_bytes([s0, s1]));
     let dst = (dst, u16::from_be_bytes([d0, d1]));
-    Some((Ends { transport, is_v6, src, dst }, bytes))
+    Some(Ends { transport, is_v6, src, dst })
 }
 
 /// Lends the packet of a frame, if it is one of these. (It is lent and not given since it is large,
@@ -64,8 +81,8 @@ pub(super) fn read<R>(frame: &Frame<'_>, then: impl FnOnce(&Packet<'_>) -> R) ->
     match ethernet(frame) {
         Some(bytes) => lend(frame, macs(frame), ipv4(bytes)?, then),
         None => {
-            let (labels, network) = generally(frame)?;
-            lend(frame, labels, network, then)
+            let linked = link::decode(frame).ok()?;
+            lend(frame, linked.labels, network(linked)?, then)
         }
     }
 }
@@ -117,15 +134,12 @@ fn macs(frame: &Frame<'_>) -> Labels {
 }
 
 /// IP behind whatever else the link layer is.
-#[inline(never)]
-fn generally<'a>(frame: &Frame<'a>) -> Option<(Labels, Network<'a>)> {
-    let Linked { labels, layer, .. } = link::decode(frame).ok()?;
-    let network = match layer {
-        Layer::Ip4(bytes) => ipv4(bytes)?,
-        Layer::Ip6(bytes) => ipv6(bytes)?,
-        Layer::Arp(_) => return None,
-    };
-    Some((labels, network))
+fn network(linked: Linked<'_>) -> Option<Network<'_>> {
+    match linked.layer {
+        Layer::Ip4(bytes) => ipv4(bytes),
+        Layer::Ip6(bytes) => ipv6(bytes),
+        Layer::Arp(_) => None,
+    }
 }
 
 #[inline]
@@ -215,8 +229,8 @@ mod tests {
     fn shortly(link: LinkType, bytes: &[u8]) -> Option<String> {
         let frame = frame_at(0, link, bytes);
         let packet = Decoder::plain(&frame, |packet| format!("{packet:?}"))?;
-        let (ends, bytes) = Decoder::glance(&frame)?;
-        Some(format!("{packet} {:?} {:?}", Some(ends), Some(bytes)))
+        let Glance { ends, ip } = Decoder::glance(&frame);
+        Some(format!("{packet} {ends:?} {ip:?}"))
     }
 
     #[test]

@@ -21,7 +21,7 @@ use super::walk::{Odds, Walk};
 use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
 use crate::event::{Conversation, Opening, Outcome};
-use crate::inventory::{Inventory, Table, Weigh, mix, neighbourhood, stable_hash};
+use crate::inventory::{Fetch, Inventory, Table, Weigh, mix, neighbourhood, stable_hash};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
 
@@ -181,8 +181,8 @@ impl Detector for Horizontal {
         Self::ID
     }
 
-    fn prefetch(&self, talk: &Conversation, index: bool) {
-        self.sources.prefetch(&talk.client.addr, index);
+    fn prefetch(&self, talk: &Conversation, what: Fetch) {
+        self.sources.prefetch(&talk.client.addr, what);
     }
 
     fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {

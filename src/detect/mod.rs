@@ -43,7 +43,7 @@ pub use sight::Sight;
 pub use walk::Odds;
 
 use crate::event::Conversation;
-use crate::inventory::Inventory;
+use crate::inventory::{Fetch, Inventory};
 use crate::net::Service;
 use crate::time::Timestamp;
 
@@ -118,11 +118,10 @@ pub trait Detector: Send {
     /// Looks at one event. `inventory` does not contain the event yet.
     fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>);
 
-    /// Has fetched what it will read when the client of `talk` is seen to call the server: first the
-    /// `index`, and a few events later what that leads to. It changes nothing, and to do nothing only
-    /// costs time.
-    fn prefetch(&self, talk: &Conversation, index: bool) {
-        let _ = (talk, index);
+    /// Has fetched what it will read when the client of `talk` is seen to call the server. It changes
+    /// nothing, and to do nothing only costs time.
+    fn prefetch(&self, talk: &Conversation, what: Fetch) {
+        let _ = (talk, what);
     }
 
     /// Looks at the time, once a second of packet time at the most, and once at the end of input.

@@ -23,7 +23,7 @@ use super::sketch::{EXACT_MAX, Sketch};
 use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
 use crate::event::{Conversation, Opening};
-use crate::inventory::{Inventory, Role, Table, Weigh};
+use crate::inventory::{Fetch, Inventory, Role, Table, Weigh};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
 
@@ -152,8 +152,8 @@ impl Detector for Slow {
         Self::ID
     }
 
-    fn prefetch(&self, talk: &Conversation, index: bool) {
-        self.sources.prefetch(&talk.client.addr, index);
+    fn prefetch(&self, talk: &Conversation, what: Fetch) {
+        self.sources.prefetch(&talk.client.addr, what);
     }
 
     fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {

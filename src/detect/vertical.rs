@@ -18,7 +18,7 @@ use super::services::{self, Class, Direction, class};
 use super::{Detector, Evidence, Family, Sight};
 use crate::config::units::{self, ByteSize};
 use crate::event::{Conversation, Opening, Outcome};
-use crate::inventory::{Inventory, Table, Weigh};
+use crate::inventory::{Fetch, Inventory, Table, Weigh};
 use crate::net::{Service, Transport};
 use crate::time::Timestamp;
 
@@ -171,8 +171,8 @@ impl Detector for Vertical {
         Self::ID
     }
 
-    fn prefetch(&self, talk: &Conversation, index: bool) {
-        self.pairs.prefetch(&(talk.client.addr, talk.server.addr), index);
+    fn prefetch(&self, talk: &Conversation, what: Fetch) {
+        self.pairs.prefetch(&(talk.client.addr, talk.server.addr), what);
     }
 
     fn on_event(&mut self, event: &Sight<'_>, inventory: &Inventory, out: &mut Vec<Evidence>) {

@@ -120,11 +120,6 @@ impl Comparison {
             ..comparison
         }
     }
-
-    /// Whether everything is as it was.
-    pub fn is_empty(&self) -> bool {
-        *self == Self::default()
-    }
 }
 
 fn changes(before: &Measures, after: &Measures) -> Vec<Change> {
@@ -169,7 +164,7 @@ mod tests {
     fn the_same_result_differs_in_nothing() {
         let hosts = [(99.0, true), (10.0, true), (60.0, false)];
 
-        assert!(compared(&hosts, &hosts).is_empty());
+        assert_eq!(compared(&hosts, &hosts), Comparison::default());
     }
 
     #[test]

@@ -7,11 +7,11 @@ use serde::Serialize;
 
 use crate::detect::Family;
 use crate::incident::rounded;
-use crate::score::{Caps, FAMILIES, ScoreConfig, Verdict, is_under};
+use crate::score::{FAMILIES, ScoreConfig, Verdict, is_under, sum_up};
 
 use super::bootstrap::{Interval, intervals};
 use super::measures::share;
-use super::{Capture, Judged, Measures, Part};
+use super::{Capture, Judged, Measures};
 
 /// The measures of some captures, and how sure they are.
 #[derive(Clone, Debug, Serialize)]
@@ -143,38 +143,35 @@ pub(super) fn techniques(captures: &[Capture]) -> Vec<TechniqueRow> {
     names.into_iter().map(row).collect()
 }
 
-/// What a family counts for, after its cap, in nats.
-fn counted(parts: &[Part], family: Family, caps: &Caps) -> f64 {
-    let sum: f64 = parts.iter().filter(|part| part.family == family).map(|part| part.nats).sum();
-    sum.clamp(0.0, caps.of(family))
+/// What a family counts for on a host, in nats; nothing if it is silent.
+fn counted(host: &Judged, family: Family, score: &ScoreConfig) -> Option<f64> {
+    let sums = sum_up(&host.weights, &score.caps);
+    sums.iter().find(|sum| sum.family == family).map(|sum| sum.counted)
 }
 
-/// Log-odds without one family, in nats; `context` adds no more than the others do.
-fn odds_without(parts: &[Part], left_out: Family, score: &ScoreConfig) -> f64 {
-    let mut others = 0.0;
-    for family in FAMILIES.into_iter().filter(|family| *family != left_out) {
-        let nats = counted(parts, family, &score.caps);
-        others += if family == Family::Context { nats.min(others) } else { nats };
-    }
-    score.prior + others
+/// Log-odds of a host without what one family says, in nats.
+fn odds_without(host: &Judged, left_out: Family, score: &ScoreConfig) -> f64 {
+    let others: Vec<_> =
+        host.weights.iter().copied().filter(|(family, _)| *family != left_out).collect();
+    let sums = sum_up(&others, &score.caps);
+    score.prior + sums.iter().map(|sum| sum.counted).sum::<f64>()
 }
 
 /// A row for each family that spoke, in the order in which scores are explained.
 pub(super) fn families(captures: &[Capture], score: &ScoreConfig) -> Vec<FamilyRow> {
     let row = |family: Family| {
         let spoken: Vec<_> = hosts(captures)
-            .filter(|host| host.parts.iter().any(|part| part.family == family))
+            .filter_map(|host| Some((host, counted(host, family, score)?)))
             .collect();
-        let of = |malicious: bool| spoken.iter().filter(move |host| host.malicious == malicious);
+        let of = |malicious: bool| spoken.iter().filter(move |(h, _)| h.malicious == malicious);
         let decisive = |malicious: bool| {
-            let decided = of(malicious).filter(|host| {
-                host.verdict >= Verdict::Suspicious
-                    && odds_without(&host.parts, family, score) < 0.0
+            let decided = of(malicious).filter(|(host, _)| {
+                host.verdict >= Verdict::Suspicious && odds_without(host, family, score) < 0.0
             });
             decided.count() as u64
         };
         let mean = |malicious: bool| {
-            let sum: f64 = of(malicious).map(|h| counted(&h.parts, family, &score.caps)).sum();
+            let sum: f64 = of(malicious).map(|(_, nats)| nats).sum();
             let count = of(malicious).count();
             (count > 0).then(|| rounded(sum / count as f64, 2))
         };
@@ -196,16 +193,12 @@ mod tests {
     use super::super::tests::capture_of;
     use super::*;
 
-    fn part(family: Family, nats: f64) -> Part {
-        Part { detector: "x.y", family, nats }
-    }
-
     #[test]
     fn a_family_is_decisive_where_the_others_do_not_suffice() {
         let mut capture = capture_of(&[(98.0, true), (99.0, true), (60.0, false)]);
-        capture.hosts[0].parts = vec![part(Family::Failure, 9.0)];
-        capture.hosts[1].parts = vec![part(Family::Failure, 14.0), part(Family::Credential, 7.0)];
-        capture.hosts[2].parts = vec![part(Family::Novelty, 9.0), part(Family::Context, 5.0)];
+        capture.hosts[0].weights = vec![(Family::Failure, 9.0)];
+        capture.hosts[1].weights = vec![(Family::Failure, 14.0), (Family::Credential, 7.0)];
+        capture.hosts[2].weights = vec![(Family::Novelty, 9.0), (Family::Context, 5.0)];
 
         let rows = families(&[capture], &ScoreConfig::default());
 

@@ -19,8 +19,6 @@ pub struct Capture {
     pub path: PathBuf,
     /// Its class.
     pub label: String,
-    /// Where it comes from, without what tells it from its siblings.
-    pub origin: String,
     /// Whether any suspicious host at all is a false positive.
     pub benign: bool,
     /// Why it could not be analysed; then nothing was found in it.
@@ -50,17 +48,6 @@ pub struct Rival {
     pub false_alarms: BTreeSet<IpAddr>,
 }
 
-/// A piece of evidence as the score counted it.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Part {
-    /// The detector.
-    pub detector: &'static str,
-    /// Its family.
-    pub family: Family,
-    /// What it counted for as of the host's last evidence, before its family's cap, in nats.
-    pub nats: f64,
-}
-
 /// A host whose truth is known.
 #[derive(Clone, Debug)]
 pub struct Judged {
@@ -82,8 +69,8 @@ pub struct Judged {
     pub techniques: Vec<&'static str>,
     /// ATT&CK techniques that it used, as far as the truth tells.
     pub true_techniques: Vec<String>,
-    /// Its evidence, strongest first.
-    pub parts: Vec<Part>,
+    /// What each piece of its evidence counted for as of the last, before its family's cap, in nats.
+    pub weights: Vec<(Family, f64)>,
     /// From its first packet to its first alert.
     pub time_to_alert: Option<Duration>,
     /// Connections that it had opened by then.
@@ -143,7 +130,6 @@ pub(super) fn judge(
     Capture {
         path,
         label: truth.label.clone(),
-        origin: truth.origin.split(": ").next().unwrap_or_default().to_owned(),
         benign: truth.benign,
         failure,
         others_are_known: truth.others == Known::Benign,
@@ -178,19 +164,16 @@ fn judge_host(
         connections_to_alert: report.and_then(|r| r.connections_to_alert),
         techniques: report.map(|r| r.score.techniques()).unwrap_or_default(),
         true_techniques: truth.map(|named| named.techniques.clone()).unwrap_or_default(),
-        parts: report.map(|r| parts(&r.score, score)).unwrap_or_default(),
+        weights: report.map(|r| weights(&r.score, score)).unwrap_or_default(),
         detectors,
         classes,
     }
 }
 
-fn parts(host: &HostScore, score: &ScoreConfig) -> Vec<Part> {
-    let part = |evidence: &Evidence| Part {
-        detector: evidence.detector,
-        family: evidence.family,
-        nats: weigh(evidence, score, host.last_evidence).nats,
-    };
-    host.evidence.iter().map(part).collect()
+fn weights(host: &HostScore, score: &ScoreConfig) -> Vec<(Family, f64)> {
+    let weight =
+        |evidence: &Evidence| (evidence.family, weigh(evidence, score, host.last_evidence).nats);
+    host.evidence.iter().map(weight).collect()
 }
 
 fn infected_before_alert(truth: &Truth, hosts: &[Judged], summary: &Summary) -> Option<u64> {

@@ -29,7 +29,7 @@ pub use bootstrap::Interval;
 pub use compare::{Change, Comparison, Earlier, EarlierHost, Turn};
 pub use curves::{Bin, Curves, Point, reliability};
 pub use groups::{ClassRow, FamilyRow, Group, TechniqueRow};
-pub use judge::{Capture, Edges, Judged, Part, Rival};
+pub use judge::{Capture, Edges, Judged, Rival};
 pub use measures::{Direction, MEASURES, Measure, Measures};
 pub use report::{Finding, Report, SCHEMA, Unreadable};
 pub use rivals::{Gap, Row, Standing};

@@ -98,10 +98,10 @@ impl Detail {
         }
     }
 
-    /// Lets what reads the datagrams go, for good or until the next one comes.
-    pub(super) fn put_down(&mut self, for_good: bool) {
+    /// Lets what reads the datagrams go, and becomes `rest`.
+    pub(super) fn put_down(&mut self, rest: fn(Datagrams) -> Self) {
         if let Some(datagrams) = self.datagrams_mut().copied() {
-            *self = if for_good { Self::Datagrams(datagrams) } else { Self::Resting(datagrams) };
+            *self = rest(datagrams);
         }
     }
 }

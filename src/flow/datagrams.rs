@@ -120,9 +120,10 @@ impl FlowTable {
             reading.on_datagram(lens, sender, arrival.payload, arrival.payload_len);
         }
         let findings = reading.take_findings();
-        if reading.is_done() || reading.is_resting() {
-            let for_good = reading.is_done();
-            connection.detail.put_down(for_good);
+        if reading.is_done() {
+            connection.detail.put_down(Detail::Datagrams);
+        } else if reading.is_resting() {
+            connection.detail.put_down(Detail::Resting);
         }
         self.bytes = self.bytes + connection.cost() - before;
         findings.map(|findings| (connection.conversation(), findings))

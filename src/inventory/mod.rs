@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+pub use crate::index::Fetch;
 pub use host::{ClientSide, Host, Identity, Offered};
 pub use networks::Networks;
 pub use roles::{Role, RolesConfig};
@@ -119,10 +120,10 @@ impl Inventory {
         }
     }
 
-    /// Has fetched what a look-up of `addr` will read: the part of the `index`, or what is known.
+    /// Has fetched what a look-up of `addr` will read.
     #[inline]
-    pub fn prefetch(&self, addr: IpAddr, index: bool) {
-        self.hosts.prefetch(&addr, index);
+    pub fn prefetch(&self, addr: IpAddr, what: Fetch) {
+        self.hosts.prefetch(&addr, what);
     }
 
     /// What is known of `addr`; nothing if it never sent anything.

@@ -6,7 +6,7 @@ use std::slice;
 use foldhash::fast::RandomState;
 use prefetch_index::prefetch_index;
 
-use crate::index::{Index, NOWHERE};
+use crate::index::{Fetch, Index, NOWHERE};
 use crate::slots::Slots;
 
 /// Something that knows what it costs.
@@ -86,16 +86,18 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
         Some(value)
     }
 
-    /// Has fetched what a look-up of `key` will read: its part of the `index`, or, once that is at hand,
-    /// the first part of the entry.
+    /// Has fetched what a look-up of `key` will read; of an entry the first part.
     #[inline]
-    pub fn prefetch(&self, key: &K, index: bool) {
+    pub fn prefetch(&self, key: &K, what: Fetch) {
         let hash = self.hasher.hash_one(key);
-        if index {
-            return self.index.prefetch(hash);
-        }
-        if let Some(entry) = self.index.find(hash, |_| true).and_then(|at| self.entries.get(at)) {
-            prefetch_index(slice::from_ref(entry), 0);
+        match what {
+            Fetch::Index => self.index.prefetch(hash),
+            Fetch::Entry => {
+                let place = self.index.find(hash, |_| true);
+                if let Some(entry) = place.and_then(|at| self.entries.get(at)) {
+                    prefetch_index(slice::from_ref(entry), 0);
+                }
+            }
         }
     }
 

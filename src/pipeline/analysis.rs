@@ -8,7 +8,7 @@ use crate::config::{Config, NetworkConfig};
 use crate::detect::{self, Detector, Evidence, Sight};
 use crate::event::{Body, Event, community_id};
 use crate::incident::{Alert, AlertBook, Onsets};
-use crate::inventory::{Inventory, InventoryConfig, Networks};
+use crate::inventory::{Fetch, Inventory, InventoryConfig, Networks};
 use crate::rules::Rules;
 use crate::score::{Allowlist, Explanation, HostScore, ScoreBoard};
 use crate::time::Timestamp;
@@ -96,20 +96,20 @@ impl Analysis {
         /// How many events ahead the hosts are.
         const READ: usize = 6;
         for (at, event) in events.iter().enumerate() {
-            self.prefetch(events.get(at + FIND), true);
-            self.prefetch(events.get(at + READ), false);
+            self.prefetch(events.get(at + FIND), Fetch::Index);
+            self.prefetch(events.get(at + READ), Fetch::Entry);
             self.on_event(event, observer);
         }
     }
 
-    /// Has fetched what an event will have read: the `index` of each table, or what it leads to.
-    fn prefetch(&self, event: Option<&Event>, index: bool) {
+    /// Has fetched what an event will have read of each table.
+    fn prefetch(&self, event: Option<&Event>, what: Fetch) {
         let Some(Event { conversation: Some(talk), body, .. }) = event else { return };
-        self.inventory.prefetch(talk.client.addr, index);
-        self.inventory.prefetch(talk.server.addr, index);
+        self.inventory.prefetch(talk.client.addr, what);
+        self.inventory.prefetch(talk.server.addr, what);
         if matches!(body, Body::Contact(_)) {
             for detector in &self.detectors {
-                detector.prefetch(talk, index);
+                detector.prefetch(talk, what);
             }
         }
     }

@@ -6,7 +6,7 @@
 //! worked on (decision 6).
 
 use super::Lane;
-use crate::decode::Decoder;
+use crate::decode::{Decoder, Glance};
 use crate::source::Frame;
 use crate::source::duplicates::{Digest, Duplicates};
 
@@ -14,28 +14,29 @@ use crate::source::duplicates::{Digest, Duplicates};
 /// about the first is still next to the core when its turn comes.
 pub(super) const BURST: usize = 32;
 
-/// What is known of a frame before its turn; nothing of it depends on the frames before.
+/// What is known of a frame before its turn; nothing of it depends on the frames before. What the frame
+/// is is not kept: a decoded packet is larger than the header that it can be read from again.
 pub(super) struct Coming<E> {
     /// By what copies of it are recognised.
     pub(super) digest: Option<Digest>,
-    /// What was found out about its connection, if it is plain.
+    /// Whether it may be plain.
+    pub(super) is_plain: bool,
+    /// What was found out about its connection.
     pub(super) expected: Option<E>,
 }
 
 impl<E> Coming<E> {
-    /// Looks at a frame. What it is is not kept: to read it again, when its turn comes, is less than
-    /// to carry it.
+    /// Looks at a frame.
     #[inline]
     pub(super) fn new<L>(frame: &Frame<'_>, duplicates: &Duplicates, lane: &mut L) -> Self
     where
         L: Lane<Expected = E>,
     {
-        if let Some((ends, bytes)) = Decoder::glance(frame) {
-            let digest = Some(duplicates.digest(bytes));
-            return Self { digest, expected: lane.expect(&ends) };
+        let Glance { ends, ip } = Decoder::glance(frame);
+        Self {
+            digest: ip.map(|ip| duplicates.digest(ip)),
+            is_plain: ends.is_some(),
+            expected: ends.and_then(|ends| lane.expect(&ends)),
         }
-        let linked = Decoder::link(frame).ok();
-        let digest = linked.and_then(|linked| Some(duplicates.digest(linked.ip_bytes()?)));
-        Self { digest, expected: None }
     }
 }

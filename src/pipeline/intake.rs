@@ -7,7 +7,7 @@ use super::Lane;
 use super::batch::Tick;
 use super::burst::Coming;
 use crate::config::Config;
-use crate::decode::{Decoder, FragmentStats, Skip};
+use crate::decode::{Decoder, FragmentStats, Packet, Skip};
 use crate::event::{Body, Event, Weird};
 use crate::source::duplicates::{self, Duplicates};
 use crate::source::{Frame, InputReport, Source};
@@ -73,7 +73,8 @@ impl Intake {
         }
         lane.fetch(burst.iter_mut().filter_map(|coming| coming.expected.as_mut()));
         let mut has_ticked = false;
-        for (frame, Coming { digest, expected }) in frames.iter().zip(burst.drain(..)) {
+        for (frame, coming) in frames.iter().zip(burst.drain(..)) {
+            let Coming { digest, is_plain, expected } = coming;
             self.stats.packets += 1;
             self.stats.bytes += frame.data.len() as u64;
             self.stats.last_packet = Some(frame.ts);
@@ -85,10 +86,8 @@ impl Intake {
                 self.stats.duplicates += 1;
                 continue;
             }
-            let plain = Decoder::plain(frame, |packet| {
-                lane.on_packet(number, packet, expected.as_ref());
-            });
-            if plain.is_none() {
+            let plain = |packet: &Packet<'_>| lane.on_packet(number, packet, expected.as_ref());
+            if !is_plain || Decoder::plain(frame, plain).is_none() {
                 self.on_unusual(number, frame, lane);
             }
         }
@@ -98,7 +97,7 @@ impl Intake {
     /// Takes a frame that is not plain: hands its packet on, where it lies; one that cannot be used
     /// is counted.
     fn on_unusual(&mut self, number: u64, frame: &Frame<'_>, lane: &mut impl Lane) {
-        match &Decoder::link(frame).and_then(|linked| self.decoder.network(frame, linked)) {
+        match &self.decoder.decode(frame) {
             Ok(packet) => lane.on_packet(number, packet, None),
             Err(skip) => count(&mut self.stats, frame.input, *skip),
         }

@@ -21,7 +21,7 @@ pub use board::{Change, ScoreBoard};
 pub use config::{Caps, ScoreConfig};
 pub use entry::{AllowEntry, Expiry};
 pub use explain::{ExplainedEvidence, ExplainedFamily, Explanation};
-pub use posterior::{FAMILIES, FamilySum, Weight, family_sums, log_odds, posterior, weigh};
+pub use posterior::{FAMILIES, FamilySum, Weight, family_sums, log_odds, posterior, sum_up, weigh};
 
 /// What a score means to an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -10,7 +10,7 @@ use std::time::Duration;
 use crate::detect::{Evidence, Family};
 use crate::time::Timestamp;
 
-use super::ScoreConfig;
+use super::{Caps, ScoreConfig};
 
 /// Every family, in the order in which a score is explained.
 pub const FAMILIES: [Family; 11] = [
@@ -64,15 +64,21 @@ pub fn weigh(evidence: &Evidence, config: &ScoreConfig, now: Timestamp) -> Weigh
 /// Sums up every family of `evidence` as of `now`, in the order of [`FAMILIES`], absent ones left
 /// out.
 pub fn family_sums(evidence: &[Evidence], config: &ScoreConfig, now: Timestamp) -> Vec<FamilySum> {
+    let weights = evidence.iter().map(|e| (e.family, weigh(e, config, now).nats));
+    sum_up(&weights.collect::<Vec<_>>(), &config.caps)
+}
+
+/// The same of evidence that has been weighed: its families and nats.
+pub fn sum_up(weights: &[(Family, f64)], caps: &Caps) -> Vec<FamilySum> {
     let mut sums = Vec::new();
     let mut others = 0.0;
     for family in FAMILIES {
-        let mut of_family = evidence.iter().filter(|e| e.family == family).peekable();
+        let mut of_family = weights.iter().filter(|(of, _)| *of == family).peekable();
         if of_family.peek().is_none() {
             continue;
         }
-        let sum: f64 = of_family.map(|e| weigh(e, config, now).nats).sum();
-        let cap = config.caps.of(family);
+        let sum: f64 = of_family.map(|(_, nats)| nats).sum();
+        let cap = caps.of(family);
         let mut counted = sum.clamp(0.0, cap);
         if family == Family::Context {
             counted = counted.min(others);

@@ -9,9 +9,7 @@ use std::path::Path;
 use super::scenario::output::Format;
 use super::scenario::world::World;
 use super::scenario::write;
-
-/// The compression of captures that are stored for ever; one thread, so the same everywhere.
-const LEVEL: i32 = 19;
+use super::sink::FOR_EVER;
 
 /// A scenario with its capture and truth.
 #[derive(Clone, Copy, Debug)]
@@ -146,7 +144,7 @@ impl Family {
         fs::create_dir_all(dir)?;
         fs::write(dir.join("scenario.toml"), self.scenario)?;
         let format = Format { is_next: false, is_packed: true };
-        write(self.world()?, &dir.join("capture.pcap.zst"), format, LEVEL)?;
+        write(self.world()?, &dir.join("capture.pcap.zst"), format, FOR_EVER)?;
         Ok(())
     }
 }

@@ -5,7 +5,9 @@ use std::io::{self, BufWriter, Write};
 use std::path::Path;
 
 use super::packet::Stamped;
+use super::sink::{FOR_EVER, Sink};
 use crate::source::LinkType;
+use crate::time::Timestamp;
 
 /// How finely a capture file tells the time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -16,12 +18,8 @@ pub enum Resolution {
     Nanos,
 }
 
-/// The snap length that the header names; no frame written here is longer.
-const SNAP_LENGTH: u32 = 262_144;
-
-/// The compression level of `.zst` captures: the strongest of the ordinary ones, since fixtures are
-/// written once and stored for ever. One thread, so the bytes are the same everywhere.
-const ZSTD_LEVEL: i32 = 19;
+/// The snap length of whoever keeps whole frames.
+pub const SNAP_LENGTH: u32 = 262_144;
 
 /// Writes frames as a little-endian pcap stream with Ethernet as its link type.
 #[derive(Debug)]
@@ -31,8 +29,11 @@ pub struct PcapWriter<W: Write> {
 }
 
 impl<W: Write> PcapWriter<W> {
-    /// Writes the file header.
-    pub fn new(mut out: W, resolution: Resolution) -> io::Result<Self> {
+    /// Writes the file header; no frame will be longer than `snap_length`.
+    ///
+    /// # Errors
+    /// If it cannot be written.
+    pub fn new(mut out: W, resolution: Resolution, snap_length: u32) -> io::Result<Self> {
         let magic: u32 = match resolution {
             Resolution::Micros => 0xa1b2_c3d4,
             Resolution::Nanos => 0xa1b2_3c4d,
@@ -40,83 +41,81 @@ impl<W: Write> PcapWriter<W> {
         out.write_all(&magic.to_le_bytes())?;
         // Version 2.4, then the time zone and accuracy that everybody leaves 0.
         out.write_all(&[2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0])?;
-        out.write_all(&SNAP_LENGTH.to_le_bytes())?;
+        out.write_all(&snap_length.to_le_bytes())?;
         out.write_all(&u32::from(LinkType::ETHERNET.0).to_le_bytes())?;
         Ok(Self { out, resolution })
     }
 
-    /// Writes one frame. Times before 1970 or after 2106 do not fit the format and are clamped.
-    pub fn write(&mut self, packet: &Stamped) -> io::Result<()> {
-        let nanos = packet.ts.as_nanos().max(0);
+    /// Writes one frame, which had `length` bytes on the wire. Times before 1970 or after 2106 do not
+    /// fit the format and are clamped.
+    ///
+    /// # Errors
+    /// If it cannot be written, or is longer than the format can say.
+    pub fn write(&mut self, ts: Timestamp, frame: &[u8], length: u32) -> io::Result<()> {
+        let nanos = ts.as_nanos().max(0);
         let secs = u32::try_from(nanos / 1_000_000_000).unwrap_or(u32::MAX);
         let nanos = u32::try_from(nanos % 1_000_000_000).unwrap_or(0);
         let fraction = match self.resolution {
             Resolution::Micros => nanos / 1000,
             Resolution::Nanos => nanos,
         };
-        let length = u32::try_from(packet.frame.len())
-            .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "frame too long for pcap"))?;
-        self.out.write_all(&secs.to_le_bytes())?;
-        self.out.write_all(&fraction.to_le_bytes())?;
-        self.out.write_all(&length.to_le_bytes())?;
-        self.out.write_all(&length.to_le_bytes())?;
-        self.out.write_all(&packet.frame)
+        let mut header = [0; 16];
+        let fields = [secs, fraction, captured(frame)?, length];
+        for (room, field) in header.as_chunks_mut::<4>().0.iter_mut().zip(fields) {
+            *room = field.to_le_bytes();
+        }
+        self.out.write_all(&header)?;
+        self.out.write_all(frame)
     }
 
-    /// Flushes what is buffered and gives the stream back.
-    pub fn finish(mut self) -> io::Result<W> {
-        self.out.flush()?;
-        Ok(self.out)
+    /// Gives the stream back.
+    pub fn into_inner(self) -> W {
+        self.out
     }
+}
+
+/// A frame's length as capture files say it.
+pub(super) fn captured(frame: &[u8]) -> io::Result<u32> {
+    u32::try_from(frame.len())
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, "frame too long for a capture"))
 }
 
 /// Writes `packets` to the file `path`, zstd-compressed if its name ends in `.zst`, and returns
 /// their number.
+///
+/// # Errors
+/// If the file cannot be written.
 pub fn write_file(
     path: &Path,
     resolution: Resolution,
     packets: impl Iterator<Item = Stamped>,
 ) -> io::Result<u64> {
     let file = BufWriter::with_capacity(1 << 20, File::create(path)?);
-    if path.extension().is_some_and(|extension| extension == "zst") {
-        let mut encoder = zstd::Encoder::new(file, ZSTD_LEVEL)?;
-        encoder.include_checksum(true)?;
-        let (written, encoder) = write_all(encoder, resolution, packets)?;
-        encoder.finish()?.flush()?;
-        Ok(written)
-    } else {
-        let (written, _) = write_all(file, resolution, packets)?;
-        Ok(written)
-    }
-}
-
-fn write_all<W: Write>(
-    out: W,
-    resolution: Resolution,
-    packets: impl Iterator<Item = Stamped>,
-) -> io::Result<(u64, W)> {
-    let mut writer = PcapWriter::new(out, resolution)?;
+    let is_packed = path.extension().is_some_and(|extension| extension == "zst");
+    let sink = Sink::new(file, is_packed.then_some(FOR_EVER))?;
+    let mut writer = PcapWriter::new(sink, resolution, SNAP_LENGTH)?;
     let mut written = 0;
-    for packet in packets {
-        writer.write(&packet)?;
+    for Stamped { ts, frame } in packets {
+        writer.write(ts, &frame, captured(&frame)?)?;
         written += 1;
     }
-    Ok((written, writer.finish()?))
+    writer.into_inner().finish()?;
+    Ok(written)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::time::Timestamp;
 
     fn packet() -> Stamped {
         Stamped { ts: Timestamp::from_nanos(3_000_000_000 + 123_456_789), frame: vec![7; 60] }
     }
 
     fn written(resolution: Resolution) -> Vec<u8> {
-        let mut writer = PcapWriter::new(Vec::new(), resolution).unwrap();
-        writer.write(&packet()).unwrap();
-        writer.finish().unwrap()
+        let mut writer = PcapWriter::new(Vec::new(), resolution, SNAP_LENGTH).unwrap();
+        let Stamped { ts, frame } = packet();
+        writer.write(ts, &frame, 60).unwrap();
+        writer.into_inner()
     }
 
     #[test]

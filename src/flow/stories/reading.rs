@@ -4,11 +4,13 @@ use std::cell::RefCell;
 use std::net::{IpAddr, Ipv4Addr};
 
 use crate::config::units::ByteSize;
-use crate::event::{Body, Conversation, Login};
+use crate::event::{Body, Conversation, Login, Record};
 use crate::flow::FlowConfig;
+use crate::flow::connection::ENTRY_BYTES;
 use crate::flow::testkit::*;
 use crate::net::{Endpoint, Transport};
 use crate::proto::{Dissector, Expected, Findings, Protocol, Role};
+use crate::synth::payload::{dns_answer, dns_question};
 use crate::time::Timestamp;
 
 thread_local! {
@@ -380,4 +382,33 @@ fn a_stream_that_is_read_holds_only_so_much() {
     assert!(wire.table.stats().bytes - before < 128 << 10);
     wire.finish();
     assert_eq!(wire.table.stats().bytes, 0);
+}
+
+#[test]
+fn a_name_query_holds_nothing_between_its_answer_and_the_next() {
+    const RESOLVER: End = ("198.51.100.53", 53);
+    let leak = |message: Vec<u8>| -> &'static [u8] { message.leak() };
+    let mut wire = Wire::new();
+    let held = |wire: &mut Wire, id, name| {
+        wire.udp(CLIENT, RESOLVER, leak(dns_question(id, name)));
+        let asked = wire.table.stats().bytes;
+        wire.udp(RESOLVER, CLIENT, leak(dns_answer(id, name, [192, 0, 2, 7])));
+        (asked, wire.table.stats().bytes)
+    };
+
+    let first = held(&mut wire, 7, "a.example");
+    let second = held(&mut wire, 8, "b.example");
+
+    assert!(first.0 > first.1, "{first:?}");
+    assert_eq!(first.1, ENTRY_BYTES as u64);
+    assert_eq!(second.1, first.1);
+    let names = wire.events.iter().filter_map(|event| match &event.body {
+        Body::Record(record) => match record.as_ref() {
+            Record::Dns(dns) => Some((dns.query.clone()?, dns.answers.clone()?.len())),
+            _ => None,
+        },
+        _ => None,
+    });
+    let expected = ["a.example", "b.example"].map(|name| (name.to_owned(), 1));
+    assert_eq!(names.collect::<Vec<_>>(), expected);
 }

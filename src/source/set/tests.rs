@@ -4,7 +4,7 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::source::file::samples::{
-    Order, enhanced, interface, option, pcap, plain, record, section,
+    Order, enhanced, interface, option, pcap, plain, record, section, statistics,
 };
 
 /// A directory with these files.
@@ -176,4 +176,42 @@ fn interfaces_are_numbered_over_all_inputs_as_they_appear() {
     assert_eq!(timeline(&mut set), [(1, 0, 0), (2, 1, 1), (3, 0, 2), (4, 1, 3)]);
     assert!(set.interface_name(3).starts_with("eth0 of "));
     assert_eq!(set.interface_name(9), "interface 9");
+}
+
+/// Lengths of the bursts until the end, none longer than `most`.
+fn bursts(set: &mut CaptureSet, most: usize) -> Vec<usize> {
+    let mut lengths = Vec::new();
+    loop {
+        let mut frames = Vec::new();
+        if set.next(most, &mut frames) == Next::End {
+            return lengths;
+        }
+        lengths.push(frames.len());
+    }
+}
+
+#[test]
+fn a_burst_is_what_lies_in_memory_up_to_where_another_file_is_due() {
+    let order = Order::Little;
+    let next_generation = [
+        section(order),
+        interface(order, 1, 0, &[]),
+        enhanced(order, 0, 1_000_000, 1, b"x"),
+        enhanced(order, 0, 2_000_000, 1, b"y"),
+        statistics(order, 0, [1, 0]),
+        enhanced(order, 0, 3_000_000, 1, b"z"),
+    ];
+    let directory = directory(&[
+        ("a", plain(10, 4)),
+        ("b", plain(12, 3)),
+        ("long", plain(10, 100)),
+        ("ng", next_generation.concat()),
+    ]);
+    let of = |names: &[&str], most| bursts(&mut open(&directory, names).unwrap(), most);
+
+    // 10, 11 and 12 of the one; then the other has 12, the one 13, and the other the rest.
+    assert_eq!(of(&["a", "b"], 32), [3, 1, 1, 2]);
+    assert_eq!(of(&["long"], 32), [32, 32, 32, 4]);
+    // What is no packet is read by itself.
+    assert_eq!(of(&["ng"], 32), [2, 1]);
 }

@@ -4,6 +4,9 @@ use std::fs::File;
 use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
+use super::super::pcap::{PcapWriter, Resolution, SNAP_LENGTH};
+use super::super::pcapng::PcapngWriter;
+use super::super::sink::Sink;
 use super::stage::Passing;
 use super::tap::Tap;
 use crate::time::Timestamp;
@@ -30,36 +33,19 @@ impl Format {
     }
 }
 
-/// Where frames go.
-type Out<'a> = Box<dyn Write + 'a>;
+/// Where a file goes.
+type Out<'a> = Sink<Box<dyn Write + 'a>>;
 
 /// One file.
 struct Capture<'a> {
-    out: Sink<'a>,
-    format: Format,
+    writer: Writer<'a>,
     packets: u64,
     bytes: u64,
 }
 
-enum Sink<'a> {
-    Plain(Out<'a>),
-    Packed(Box<zstd::Encoder<'static, Out<'a>>>),
-}
-
-impl Write for Sink<'_> {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        match self {
-            Self::Plain(out) => out.write(bytes),
-            Self::Packed(out) => out.write(bytes),
-        }
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        match self {
-            Self::Plain(out) => out.flush(),
-            Self::Packed(out) => out.flush(),
-        }
-    }
+enum Writer<'a> {
+    Pcap(PcapWriter<Out<'a>>),
+    Pcapng(PcapngWriter<Out<'a>>),
 }
 
 /// All files of a scenario, and the taps that fill them.
@@ -112,9 +98,9 @@ impl<'a> Captures<'a> {
         taps: Vec<Tap>,
         format: Format,
         level: i32,
-        mut open: impl FnMut(&Tap) -> io::Result<Out<'a>>,
+        mut open: impl FnMut(&Tap) -> io::Result<Box<dyn Write + 'a>>,
     ) -> io::Result<Self> {
-        let mut captures: Vec<Capture<'a>> = Vec::new();
+        let mut outs: Vec<Out<'a>> = Vec::new();
         let mut placed: Vec<(Tap, usize, u32)> = Vec::new();
         for tap in taps {
             let common = placed.iter().filter(|(other, ..)| !other.apart && !tap.apart);
@@ -122,24 +108,16 @@ impl<'a> Captures<'a> {
             let file = match common.map(|(_, file, _)| *file).next() {
                 Some(file) => file,
                 None => {
-                    let out = open(&tap)?;
-                    let out = if format.is_packed {
-                        let mut encoder = zstd::Encoder::new(out, level)?;
-                        encoder.include_checksum(true)?;
-                        Sink::Packed(Box::new(encoder))
-                    } else {
-                        Sink::Plain(out)
-                    };
-                    captures.push(Capture { out, format, packets: 0, bytes: 0 });
-                    captures.len() - 1
+                    outs.push(Sink::new(open(&tap)?, format.is_packed.then_some(level))?);
+                    outs.len() - 1
                 }
             };
             placed.push((tap, file, interface));
         }
-        for (number, capture) in captures.iter_mut().enumerate() {
-            let taps: Vec<_> =
-                placed.iter().filter(|(_, file, _)| *file == number).map(|(tap, ..)| tap).collect();
-            capture.begin(&taps)?;
+        let mut captures = Vec::with_capacity(outs.len());
+        for (number, out) in outs.into_iter().enumerate() {
+            let taps = placed.iter().filter(|(_, file, _)| *file == number).map(|(tap, ..)| tap);
+            captures.push(Capture::begin(out, format, taps)?);
         }
         Ok(Self { captures, taps: placed, frame: Vec::with_capacity(2048) })
     }
@@ -167,80 +145,38 @@ impl<'a> Captures<'a> {
         for capture in self.captures {
             total.0 += capture.packets;
             total.1 += capture.bytes;
-            match capture.out {
-                Sink::Plain(mut out) => out.flush()?,
-                Sink::Packed(encoder) => encoder.finish()?.flush()?,
+            match capture.writer {
+                Writer::Pcap(writer) => writer.into_inner().finish()?,
+                Writer::Pcapng(writer) => writer.into_inner().finish()?,
             }
         }
         Ok(total)
     }
 }
 
-impl Capture<'_> {
-    fn begin(&mut self, taps: &[&Tap]) -> io::Result<()> {
-        let longest = taps.iter().map(|tap| tap.snap_length).max().unwrap_or(0);
-        if !self.format.is_next {
-            // Microseconds, version 2.4, time zone and accuracy 0, Ethernet.
-            self.out.write_all(&0xa1b2_c3d4_u32.to_le_bytes())?;
-            self.out.write_all(&[2, 0, 4, 0, 0, 0, 0, 0, 0, 0, 0, 0])?;
-            self.out.write_all(&longest.to_le_bytes())?;
-            return self.out.write_all(&1u32.to_le_bytes());
-        }
-        // Section header (block type, length, byte order, version 1.0, length of the section unknown).
-        let mut header = 0x1a2b_3c4d_u32.to_le_bytes().to_vec();
-        header.extend_from_slice(&[1, 0, 0, 0]);
-        header.extend_from_slice(&u64::MAX.to_le_bytes());
-        self.block(0x0a0d_0d0a, &header)?;
-        for tap in taps {
-            // An interface: Ethernet, snap length, its name (option 2), nanoseconds (option 9).
-            let mut body = vec![1, 0, 0, 0];
-            body.extend_from_slice(&tap.snap_length.to_le_bytes());
-            let name = tap.name.as_bytes();
-            body.extend_from_slice(&[2, 0]);
-            body.extend_from_slice(&(name.len() as u16).to_le_bytes());
-            body.extend_from_slice(name);
-            body.resize(body.len().next_multiple_of(4), 0);
-            body.extend_from_slice(&[9, 0, 1, 0, 9, 0, 0, 0, 0, 0, 0, 0]);
-            self.block(1, &body)?;
-        }
-        Ok(())
-    }
-
-    fn block(&mut self, kind: u32, body: &[u8]) -> io::Result<()> {
-        let length = (12 + body.len()) as u32;
-        self.out.write_all(&kind.to_le_bytes())?;
-        self.out.write_all(&length.to_le_bytes())?;
-        self.out.write_all(body)?;
-        self.out.write_all(&length.to_le_bytes())
+impl<'a> Capture<'a> {
+    /// A file that these taps fill.
+    fn begin<'t>(
+        out: Out<'a>,
+        format: Format,
+        taps: impl Iterator<Item = &'t Tap> + Clone,
+    ) -> io::Result<Self> {
+        let writer = if format.is_next {
+            let interfaces = taps.map(|tap| (tap.name.as_str(), tap.snap_length));
+            Writer::Pcapng(PcapngWriter::new(out, interfaces)?)
+        } else {
+            let longest = taps.map(|tap| tap.snap_length).max().unwrap_or(SNAP_LENGTH);
+            Writer::Pcap(PcapWriter::new(out, Resolution::Micros, longest)?)
+        };
+        Ok(Self { writer, packets: 0, bytes: 0 })
     }
 
     fn write(&mut self, ts: Timestamp, tap: u32, frame: &[u8], length: u32) -> io::Result<()> {
         self.packets += 1;
         self.bytes += u64::from(length);
-        let nanos = u64::try_from(ts.as_nanos()).unwrap_or(0);
-        let kept = frame.len() as u32;
-        if self.format.is_next {
-            let mut head = [0u8; 28];
-            let padded = kept.next_multiple_of(4);
-            let fields = [6, 32 + padded, tap, (nanos >> 32) as u32, nanos as u32, kept, length];
-            for (room, field) in head.as_chunks_mut::<4>().0.iter_mut().zip(fields) {
-                *room = field.to_le_bytes();
-            }
-            self.out.write_all(&head)?;
-            self.out.write_all(frame)?;
-            let padding = [0; 3];
-            self.out.write_all(padding.get(..(padded - kept) as usize).unwrap_or_default())?;
-            return self.out.write_all(&(32 + padded).to_le_bytes());
+        match &mut self.writer {
+            Writer::Pcap(writer) => writer.write(ts, frame, length),
+            Writer::Pcapng(writer) => writer.write(ts, tap, frame, length),
         }
-        let mut head = [0u8; 16];
-        let secs = u32::try_from(nanos / 1_000_000_000).unwrap_or(u32::MAX);
-        let micros = (nanos % 1_000_000_000 / 1000) as u32;
-        for (room, field) in
-            head.as_chunks_mut::<4>().0.iter_mut().zip([secs, micros, kept, length])
-        {
-            *room = field.to_le_bytes();
-        }
-        self.out.write_all(&head)?;
-        self.out.write_all(frame)
     }
 }

@@ -21,7 +21,7 @@ use super::names::Names;
 use super::place::End;
 use super::tcp::{Call, Playing};
 use super::wire::Layer;
-use super::world::{HostId, Party, World};
+use super::world::{Party, World};
 use super::worm::{Outbreak, Step};
 use crate::net::MacAddr;
 use crate::time::Timestamp;
@@ -385,9 +385,4 @@ impl std::fmt::Debug for Stage {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Stage").field("now", &self.now).field("going_on", &self.going_on()).finish()
     }
-}
-
-/// A call's usual shape for a host that speaks to a host.
-pub const fn host(id: HostId) -> Party {
-    Party::Host(id)
 }

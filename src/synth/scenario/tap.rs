@@ -2,6 +2,7 @@
 
 use std::net::Ipv4Addr;
 
+use super::super::pcap::SNAP_LENGTH;
 use super::super::rng::Rng;
 use super::chance::{fixed, happens};
 use super::place::End;
@@ -33,7 +34,7 @@ impl Tap {
         let everything = || Self {
             name: "all".to_owned(),
             apart: false,
-            snap_length: 262_144,
+            snap_length: SNAP_LENGTH,
             sees: None,
             loss: 0.0,
             damage: 0.0,

@@ -7,6 +7,7 @@ use std::path::Path;
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 
 use super::*;
+use crate::decode::TcpFlags;
 use crate::eval::{Known, Truth};
 use crate::synth::families::FAMILIES;
 use crate::time::Timestamp;
@@ -306,7 +307,7 @@ fn calls(world: World) -> (Stage, Vec<(Timestamp, Ipv4Addr, Ipv4Addr, u16)>) {
     let mut calls = Vec::new();
     while let Some(passing) = stage.advance() {
         if let stage::What::Ip(wire::Layer::Tcp(segment)) = passing.what
-            && segment.flags == wire::SYN
+            && segment.flags == TcpFlags::SYN
         {
             calls.push((passing.ts, passing.from.addr, passing.to.addr, segment.ports.1));
         }

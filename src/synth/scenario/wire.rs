@@ -47,17 +47,6 @@ pub struct Segment {
     pub options: Options,
 }
 
-/// FIN.
-pub const FIN: u8 = 0x01;
-/// SYN.
-pub const SYN: u8 = 0x02;
-/// RST.
-pub const RST: u8 = 0x04;
-/// PSH.
-pub const PSH: u8 = 0x08;
-/// ACK.
-pub const ACK: u8 = 0x10;
-
 /// TCP options, at most the forty bytes that fit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Options {
@@ -220,6 +209,7 @@ mod tests {
 
     use super::super::super::packet::{self, Flags, Station};
     use super::*;
+    use crate::decode::TcpFlags;
 
     fn edge(last: u8) -> Edge {
         let mac = MacAddr([2, 0, 0, 0, 0, last]);
@@ -241,7 +231,7 @@ mod tests {
             let mut out = Vec::new();
 
             let segment = Segment {
-                ports: (sport, dport), seq, ack, flags: PSH | ACK, window,
+                ports: (sport, dport), seq, ack, flags: TcpFlags::PSH | TcpFlags::ACK, window,
                 options: Options::default(),
             };
             frame(&mut out, (&from, &to), ident, &Layer::Tcp(segment), &payload, false);

@@ -6,8 +6,9 @@ use super::super::chance::pareto;
 use super::super::inference::{Question, ask};
 use super::super::names::{Name, look_up};
 use super::super::role::Role;
-use super::super::stage::{Stage, host as of};
+use super::super::stage::Stage;
 use super::super::world::HostId;
+use super::super::world::Party::Host as of;
 use super::super::worm_file::Api;
 
 /// Services for language models, among the other hosts of the Internet.

@@ -8,8 +8,9 @@ use super::super::names::{Name, look_up};
 use super::super::role::Role;
 use super::super::smb::{Account, Session};
 use super::super::speech::{AT_ONCE, filler, http, sealed, smtp, stamp, text, tls};
-use super::super::stage::{Stage, host as of};
+use super::super::stage::Stage;
 use super::super::world::HostId;
+use super::super::world::Party::Host as of;
 use super::volume;
 
 /// Looks into the mailbox over encrypted IMAP, and now and then sends something.

@@ -11,9 +11,10 @@ use super::super::place::{End, group};
 use super::super::role::{Role, System};
 use super::super::smb::{Account, Session};
 use super::super::speech::AT_ONCE;
-use super::super::stage::{Stage, host as of};
+use super::super::stage::Stage;
 use super::super::tickets;
 use super::super::world::HostId;
+use super::super::world::Party::Host as of;
 use crate::time::Timestamp;
 
 /// Somebody arrives and switches the host on: DHCP (RFC 2131), ARP (RFC 5227), the logon. Where it

@@ -11,7 +11,8 @@ use super::super::role::Role;
 use super::super::speech::{
     AT_ONCE, filler, sealed, smtp, ssh_key, ssh_open, ssh_refused, stamp, tls,
 };
-use super::super::stage::{Stage, host as of};
+use super::super::stage::Stage;
+use super::super::world::Party::Host as of;
 use super::super::world::{HostId, Party};
 use super::volume;
 

@@ -7,7 +7,8 @@ use super::super::chance::pareto;
 use super::super::names::Name;
 use super::super::role::Role;
 use super::super::speech::{sealed, tls};
-use super::super::stage::{Media, Stage, host as of};
+use super::super::stage::{Media, Stage};
+use super::super::world::Party::Host as of;
 use super::super::world::{HostId, Party};
 
 /// Services for meetings, among the other hosts of the Internet.

@@ -5,7 +5,8 @@ use std::time::Duration;
 use super::super::super::conversation::{End as Close, Fate, Side};
 use super::super::chance::{fixed, pareto};
 use super::super::speech::{AT_ONCE, filler, text};
-use super::super::stage::{Stage, host as of};
+use super::super::stage::Stage;
+use super::super::world::Party::Host as of;
 use super::super::world::{HostId, Party};
 use super::volume;
 

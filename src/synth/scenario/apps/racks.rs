@@ -9,7 +9,8 @@ use super::super::chance::{fixed, pareto};
 use super::super::role::{Role, System};
 use super::super::smb::{Account, Session};
 use super::super::speech::{filler, http, ssh_key, ssh_open, ssh_password, stamp};
-use super::super::stage::{Stage, host as of};
+use super::super::stage::Stage;
+use super::super::world::Party::Host as of;
 use super::super::world::{HostId, World};
 use super::volume;
 

@@ -6,8 +6,9 @@ use super::super::super::conversation::{End as Close, Side};
 use super::super::chance::{fixed, pareto, rank};
 use super::super::names::{DELIVERIES, Name, look_up};
 use super::super::speech::{sealed, tls};
-use super::super::stage::{Stage, host as of};
+use super::super::stage::Stage;
 use super::super::world::HostId;
+use super::super::world::Party::Host as of;
 use super::volume;
 use crate::time::Timestamp;
 
