@@ -77,7 +77,9 @@ fn judged(replay: &Replay) -> String {
 /// Context "multiplies, never convicts", nor does novelty or an account that wanders: with them the
 /// rest of a small attack is a suspicion at least.
 fn expected_verdicts(name: &str) -> &'static [&'static str] {
-    let is_weak = ["host-", "auth-shared", "novelty-"].iter().any(|weak| name.starts_with(weak));
+    let is_weak = ["host-", "auth-shared", "novelty-", "scan-slow-hit-list"]
+        .iter()
+        .any(|weak| name.starts_with(weak));
     if is_weak { &["suspicious", "malicious"] } else { &["malicious"] }
 }
 
@@ -117,7 +119,7 @@ fn families_stay_small() {
         assert!(bytes < 400_000, "{}: {bytes} bytes", family.name);
     }
 
-    assert!(total < 3_000_000, "{total} bytes");
+    assert!(total < 4_000_000, "{total} bytes");
 }
 
 /// What is stated as found is found at least, whoever is innocent stays so, and the rest is the gap
@@ -182,7 +184,7 @@ fn each_attack_is_named_by_its_detector() {
         }
     }
 
-    assert_eq!(attacks, 16);
+    assert_eq!(attacks, 17);
     assert!(missed.is_empty(), "missed:\n{missed}");
 }
 
@@ -204,7 +206,7 @@ fn nobody_else_is_suspected() {
         }
     }
 
-    assert_eq!(innocents, FIXTURES.len() - 12);
+    assert_eq!(innocents, FIXTURES.len() - 13);
     assert!(wrong.is_empty(), "suspected without reason:\n{wrong}");
 }
 

@@ -30,6 +30,9 @@ use crate::time::Timestamp;
 /// The windows: 10 s, 1 min, 5 min, 1 h, 8 h, 1 d, 3 d, 14 d, in seconds.
 pub const WINDOWS: [u64; 8] = [10, 60, 300, 3600, 28_800, 86_400, 259_200, 1_209_600];
 
+/// How many of them a first round fills, be it a monitor's or a nightly backup's: those of up to 8 h.
+const HASTY: usize = 5;
+
 /// When new peers are too many.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -67,9 +70,10 @@ pub struct Config {
     /// suspicious by itself: a monitor's first round looks like this.
     #[serde(deserialize_with = "units::nats")]
     pub llr_max: f64,
-    /// The most nats for one source when many fail.
+    /// The most nats for a source that makes no first round: many fail, or it never met too many
+    /// within eight hours and yet too many within days. Enough to be suspicious.
     #[serde(deserialize_with = "units::nats")]
-    pub llr_max_failing: f64,
+    pub llr_max_search: f64,
     /// Share of failing hosts from which it holds. Two of five: the walk of `scan.horizontal` says
     /// nothing of a source that fails every other time.
     pub failing_share: f64,
@@ -94,7 +98,7 @@ impl Default for Config {
             failing_discount: 0.4,
             role_factor: 3.0,
             llr_max: 5.0,
-            llr_max_failing: 6.0,
+            llr_max_search: 6.5,
             failing_share: 0.4,
             services_max: 7,
             budget: ByteSize::mib(64),
@@ -114,6 +118,8 @@ struct Met {
     failed: u32,
     total: u32,
     forgeable: bool,
+    /// Whether too many were ever met at once, as in somebody's first round.
+    is_hasty: bool,
     gate: Gate,
     sample: Sample,
 }
@@ -218,6 +224,7 @@ impl Source {
             failed: 0,
             total: 0,
             forgeable: true,
+            is_hasty: false,
             gate: Gate::default(),
             sample: Sample::default(),
         });
@@ -290,18 +297,19 @@ impl Met {
         if self.all.is_none() && (self.first.len() as f64) < hosts {
             return None;
         }
-        let (count, window, ratio) = (0..WINDOWS.len())
-            .map(|index| {
-                let (count, covered) = self.count(index, attempt.ts);
-                let growth = (covered.as_secs_f64() / 10.0).max(1.0).powf(config.exponent);
-                (count, covered, count / (hosts * growth))
-            })
-            .max_by(|(_, _, a), (_, _, b)| a.total_cmp(b))?;
+        let filled: [_; WINDOWS.len()] = std::array::from_fn(|index| {
+            let (count, covered) = self.count(index, attempt.ts);
+            let growth = (covered.as_secs_f64() / 10.0).max(1.0).powf(config.exponent);
+            (count, covered, count / (hosts * growth))
+        });
+        let (count, window, ratio) =
+            filled.into_iter().max_by(|(_, _, a), (_, _, b)| a.total_cmp(b))?;
         if ratio < 1.0 {
             return None;
         }
-        let is_failing = failing >= config.failing_share;
-        let max = if is_failing { config.llr_max_failing } else { config.llr_max } - told;
+        self.is_hasty |= filled.iter().take(HASTY).any(|(_, _, ratio)| *ratio >= 1.0);
+        let is_search = !self.is_hasty || failing >= config.failing_share;
+        let max = if is_search { config.llr_max_search } else { config.llr_max } - told;
         let llr = (config.nats_at_threshold + config.nats_per_doubling * ratio.log2()).min(max);
         if !self.gate.opens(llr, max, count as u64) {
             return None;
@@ -409,7 +417,7 @@ mod tests {
             tcp("10.0.0.251", &neighbour(n), 445).at(f64::from(n) * 2.0 * HOUR).accepted()
         }));
 
-        assert!(stage.weight("10.0.0.251") >= 4.9, "{}", stage.weight("10.0.0.251"));
+        assert!(stage.weight("10.0.0.251") > 6.4, "{}", stage.weight("10.0.0.251"));
         assert!(!stage.last("10.0.0.251").forgeable);
         let said = &stage.last("10.0.0.251").summary;
         assert!(said.contains("tcp/445 within") && said.contains("never called before"), "{said}");
@@ -423,7 +431,21 @@ mod tests {
             (0..40).map(|n| tcp("10.0.0.251", &neighbour(n), 22).at(f64::from(n) * 0.2).accepted()),
         );
 
-        assert!(stage.weight("10.0.0.251") >= 4.9);
+        assert_eq!(stage.weight("10.0.0.251"), 5.0);
+    }
+
+    #[test]
+    fn a_first_round_is_not_taken_for_a_steady_search_when_another_host_comes_later() {
+        let mut stage = stage();
+        let first_round = |n: u32| tcp("10.0.0.251", &neighbour(n), 22).at(f64::from(n)).accepted();
+
+        stage.play((0..150).map(first_round));
+        stage.play(
+            (150..170)
+                .map(|n| tcp("10.0.0.251", &neighbour(n), 22).at(f64::from(n) * HOUR).accepted()),
+        );
+
+        assert_eq!(stage.weight("10.0.0.251"), 5.0);
     }
 
     #[test]
@@ -432,7 +454,7 @@ mod tests {
 
         stage.play((0..50_000).map(|n| tcp("10.0.0.251", &neighbour(n), 445).unanswered()));
 
-        assert!(stage.weight("10.0.0.251") <= 6.0);
+        assert!(stage.weight("10.0.0.251") <= 6.5);
         assert!(stage.said.len() < 30, "{}", stage.said.len());
     }
 

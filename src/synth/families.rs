@@ -131,6 +131,41 @@ pub const FAMILIES: &[Family] = &[
         found: 0,
         scenario: scenario!("worm-near-miss-office"),
     },
+    Family {
+        name: "worm-near-miss-things",
+        sees: "Cameras and sensors report, are polled and given new firmware; an automation tool logs in.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("worm-near-miss-things"),
+    },
+    Family {
+        name: "worm-near-miss-mail",
+        sees: "Two mail servers deliver to hundreds of strangers, of whom some are gone; everybody answers.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("worm-near-miss-mail"),
+    },
+    Family {
+        name: "worm-near-miss-nat",
+        sees: "A branch of eighteen desks behind one address, people at home behind another.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("worm-near-miss-nat"),
+    },
+    Family {
+        name: "worm-near-miss-logon",
+        sees: "Backup over SMB at night, everybody's logon in the morning, the same software at noon.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("worm-near-miss-logon"),
+    },
+    Family {
+        name: "worm-near-miss-models",
+        sees: "Developers ask models of the house and outside for three days, and work on the same servers.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("worm-near-miss-models"),
+    },
 ];
 
 impl Family {

@@ -51,6 +51,11 @@ pub const FIXTURES: &[Fixture] = &[
         build: scans::slow,
     },
     Fixture {
+        name: "scan-slow-hit-list",
+        sees: "10.20.2.48 calls one new host on tcp/445 every half hour for four days; all answer.",
+        build: scans::slow_hit_list,
+    },
+    Fixture {
         name: "scan-slow-near-miss",
         sees: "A backup server keeps the same pace, with the same 24 hosts again and again.",
         build: scans::slow_near_miss,

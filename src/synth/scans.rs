@@ -158,6 +158,25 @@ pub fn slow(scene: &mut Scene) -> Truth {
         .and_malicious(worm.addr, &["scan.slow", "scan.horizontal"])
 }
 
+/// A slow worm that knows where it goes: nobody it calls was ever called by it, and all answer.
+pub fn slow_hit_list(scene: &mut Scene) -> Truth {
+    let worm = local(48);
+    live(scene, &[worm, local(45), local(46)], (Duration::ZERO, 4 * DAY), 6 * HOUR);
+    for (turn, number) in (0..192u32).zip(0u8..) {
+        let jitter = scene.rng.around(Duration::from_secs(300));
+        let target = routed(5 + number % 3, 20 + number);
+        let mut call = scene.call(turn * 30 * MINUTE + jitter, worm, target, 445);
+        let hello = payload::smb_negotiate();
+        call.turns = vec![
+            says(Side::Client, hello.clone(), hello.len()),
+            says(Side::Server, payload::smb_negotiated(), 400),
+        ];
+        scene.play(call);
+    }
+    Truth::benign("scan-slow", "one new host on tcp/445 every half hour for 4 days, all answer")
+        .and_malicious(worm.addr, &["scan.slow"])
+}
+
 /// A backup server opens TCP port 445 at the same pace, to the same two dozen hosts, day after day.
 pub fn slow_near_miss(scene: &mut Scene) -> Truth {
     let server = local(47);
