@@ -33,6 +33,8 @@ pub(super) enum Command {
     Eval(EvalArgs),
     /// Write a labelled capture of a network that a scenario file describes; nothing is ever sent.
     Synth(SynthArgs),
+    /// Fit the score's constants on captures with ground truth, and say what that is worth.
+    Calibrate(CalibrateArgs),
     /// List, check or test Sigma rules.
     #[command(subcommand)]
     Rules(RulesCommand),
@@ -183,6 +185,24 @@ pub(super) struct SynthArgs {
     /// Decides everything random, instead of the scenario's own seed.
     #[arg(long, value_name = "N")]
     pub(super) seed: Option<u64>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct CalibrateArgs {
+    /// Folders with captures and their truth, of at least two origins.
+    #[arg(required = true, value_name = "DIR")]
+    pub(super) folders: Vec<PathBuf>,
+    /// Write the fitted constants into this file, a configuration that `-c` takes.
+    #[arg(short, long, value_name = "FILE")]
+    pub(super) output: Option<PathBuf>,
+    /// Write one JSON document on standard output, and nothing else.
+    #[arg(long)]
+    pub(super) json: bool,
+    /// Captures analysed at a time.
+    #[arg(long, value_name = "N", default_value_t = cores(), value_parser = positive)]
+    pub(super) jobs: usize,
+    #[command(flatten)]
+    pub(super) tuning: Tuning,
 }
 
 impl EvalArgs {

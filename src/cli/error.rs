@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use super::EngineError;
 use crate::config::ConfigError;
 use crate::eval::TruthError;
+use crate::eval::calibrate::CalibrateError;
 use crate::rules::RuleError;
 use crate::synth::scenario::world::ScenarioError;
 
@@ -40,6 +41,9 @@ pub enum Error {
     /// There is nothing to evaluate.
     #[error("no capture with truth (NAME.truth.toml) beside it in {}", listed(.0))]
     NothingToEvaluate(Vec<PathBuf>),
+    /// The captures do not suffice to fit constants.
+    #[error(transparent)]
+    Calibrate(#[from] CalibrateError),
     /// An earlier result cannot be read.
     #[error("cannot read {}", path.display())]
     ReadEarlier {

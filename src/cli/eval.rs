@@ -14,8 +14,11 @@ use std::path::Path;
 use super::args::EvalArgs;
 use super::progress::Bar;
 use super::{Engine, EngineError, Error, Look, Replay, Status, emit, tuned};
+use crate::config::Config;
 use crate::eval::{self, Earlier, Listener, Measures, Report, Request};
+use crate::incident::Summary;
 use section::number;
+pub(super) use section::percent;
 
 /// Evaluates, prints, and holds the result against the thresholds.
 pub(super) fn execute(
@@ -34,15 +37,15 @@ pub(super) fn execute(
         score: config.score.clone(),
         baselines: args.baselines(),
     };
-    let analyse = |path: &Path, listener: Listener<'_>| {
-        let inputs = [path.to_owned()];
-        let listener = (!request.baselines.is_empty()).then_some(listener);
-        let replay =
-            Replay { inputs: &inputs, threads: 1, events: None, progress: &|_| {}, listener };
-        engine.replay(&config, &replay).map_err(|error| chain(&error))
-    };
+    let watched = !request.baselines.is_empty();
     let bar = Bar::of_captures();
-    let captures = eval::evaluate(&request, analyse, |done, of| bar.count(done, of))?;
+    let captures = eval::evaluate(
+        &request,
+        |path: &Path, listener: Listener<'_>| {
+            analyse(engine, &config, path, watched.then_some(listener))
+        },
+        |done, of| bar.count(done, of),
+    )?;
     bar.clear();
     if captures.is_empty() {
         return Err(Error::NothingToEvaluate(args.folders.clone()));
@@ -65,6 +68,18 @@ pub(super) fn execute(
     };
     emit(out, &text)?;
     Ok(if report.failures.is_empty() { Status::Done } else { Status::Reached })
+}
+
+/// Replays one capture; why not, as a person reads it.
+pub(super) fn analyse(
+    engine: &dyn Engine,
+    config: &Config,
+    path: &Path,
+    listener: Option<Listener<'_>>,
+) -> Result<Summary, String> {
+    let inputs = [path.to_owned()];
+    let replay = Replay { inputs: &inputs, threads: 1, events: None, progress: &|_| {}, listener };
+    engine.replay(config, &replay).map_err(|error| chain(&error))
 }
 
 fn read_earlier(path: &Path) -> Result<Earlier, Error> {

@@ -3,6 +3,7 @@
 //! The commands know nothing of the pipeline; they ask an [`Engine`] for a [`Summary`] and show it.
 
 mod args;
+mod calibrate;
 mod config;
 mod error;
 mod eval;
@@ -104,6 +105,7 @@ pub fn execute(
         Command::Explain(args) => explain::execute(&args, engine, out),
         Command::Eval(args) => eval::execute(&args, engine, out, look),
         Command::Synth(args) => synth::execute(&args, out),
+        Command::Calibrate(args) => calibrate::execute(&args, engine, out, look),
         Command::Rules(command) => rules::execute(&command, engine, out, look),
         Command::Config(ConfigCommand::Check { file }) => config::check(&file, out),
         Command::Config(ConfigCommand::Show { file }) => config::show(file.as_deref(), out),

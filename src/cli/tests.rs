@@ -1,5 +1,6 @@
 //! What a person sees, from a summary made by hand.
 
+mod calibrate;
 mod eval;
 
 use std::sync::Arc;

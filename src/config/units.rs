@@ -1,6 +1,7 @@
 //! Values with a unit or a range, checked once when the file is read, so that nothing downstream
 //! has to check again.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::str::FromStr;
 
@@ -103,6 +104,22 @@ pub fn odds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error>
         return Ok(value);
     }
     Err(de::Error::invalid_value(Unexpected::Float(value), &"a probability above 0 and below 1"))
+}
+
+/// Reads factors under names, each from 0 to 10.
+///
+/// # Errors
+/// If one of them is not.
+pub fn factors<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, f64>, D::Error> {
+    let factors = BTreeMap::<String, f64>::deserialize(deserializer)?;
+    match factors.values().find(|factor| !(0.0..=10.0).contains(*factor)) {
+        Some(wrong) => {
+            Err(de::Error::invalid_value(Unexpected::Float(*wrong), &"a factor from 0 to 10"))
+        }
+        None => Ok(factors),
+    }
 }
 
 /// Reads a count of at least one.

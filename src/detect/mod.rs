@@ -32,6 +32,7 @@ pub(crate) mod testing;
 pub mod vertical;
 mod walk;
 
+use std::fmt;
 use std::net::IpAddr;
 
 use serde::{Deserialize, Serialize};
@@ -73,6 +74,12 @@ pub enum Family {
     Fingerprint,
     /// New or awakened devices; multiplies, never convicts.
     Context,
+}
+
+impl fmt::Display for Family {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", format!("{self:?}").to_lowercase())
+    }
 }
 
 /// How much more likely what was seen is under "infected" than under "benign", and why.

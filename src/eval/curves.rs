@@ -8,8 +8,7 @@ use serde::Serialize;
 
 use crate::incident::rounded;
 
-use super::Capture;
-use super::measures::share;
+use super::{Capture, Judged};
 
 /// Bins of the reliability curve.
 const BINS: usize = 10;
@@ -31,25 +30,54 @@ pub struct Bin {
 /// The reliability curve over all hosts counted, in tenths.
 pub fn reliability(captures: &[Capture]) -> Vec<Bin> {
     let hosts = captures.iter().flat_map(|capture| &capture.hosts);
-    bins(hosts.map(|host| (host.score, host.malicious)))
+    let outcome = |host: &Judged| Outcome {
+        score: host.score,
+        malicious: host.malicious,
+        hosts: 1,
+        weight: 1.0,
+    };
+    bins(hosts.map(outcome))
 }
 
-/// The reliability curve of posteriors (0 to 100) and whether they were about a malicious host.
-pub(super) fn bins(scores: impl Iterator<Item = (f64, bool)>) -> Vec<Bin> {
-    let mut bins = [(0_u64, 0.0_f64, 0_u64); BINS];
-    for (score, is_malicious) in scores {
+/// What was said of a host, or of many alike, and what is true.
+pub(super) struct Outcome {
+    /// The posterior, 0 to 100.
+    pub(super) score: f64,
+    /// Whether it is malicious.
+    pub(super) malicious: bool,
+    /// How many hosts these are.
+    pub(super) hosts: u64,
+    /// How much all of them count.
+    pub(super) weight: f64,
+}
+
+/// The reliability curve of `outcomes`; means and shares are weighted, hosts are not.
+pub(super) fn bins(outcomes: impl Iterator<Item = Outcome>) -> Vec<Bin> {
+    #[derive(Clone, Copy, Default)]
+    struct Sums {
+        hosts: u64,
+        weight: f64,
+        scores: f64,
+        malicious: f64,
+    }
+    let mut bins = [Sums::default(); BINS];
+    for Outcome { score, malicious, hosts, weight } in outcomes {
         let index = ((score / 10.0) as usize).min(BINS - 1);
-        if let Some((hosts, sum, malicious)) = bins.get_mut(index) {
-            *hosts += 1;
-            *sum += score;
-            *malicious += u64::from(is_malicious);
+        if let Some(sums) = bins.get_mut(index) {
+            sums.hosts += hosts;
+            sums.weight += weight;
+            sums.scores += weight * score;
+            sums.malicious += if malicious { weight } else { 0.0 };
         }
     }
-    let bin = |(from, (hosts, sum, malicious)): (u32, (u64, f64, u64))| Bin {
-        from: from * 10,
-        hosts,
-        mean_score: (hosts > 0).then(|| rounded(sum / hosts as f64, 1)),
-        observed: share(malicious, hosts).map(|share| rounded(share * 100.0, 1)),
+    let bin = |(from, sums): (u32, Sums)| {
+        let mean = |sum: f64| (sums.hosts > 0).then(|| rounded(sum / sums.weight, 1));
+        Bin {
+            from: from * 10,
+            hosts: sums.hosts,
+            mean_score: mean(sums.scores),
+            observed: mean(sums.malicious * 100.0),
+        }
     };
     (0..).zip(bins).map(bin).collect()
 }

@@ -11,7 +11,7 @@ use crate::score::{FAMILIES, ScoreConfig, Verdict, is_under, sum_up};
 
 use super::bootstrap::{Interval, intervals};
 use super::measures::share;
-use super::{Capture, Judged, Measures};
+use super::{Capture, Judged, Measures, Weighed};
 
 /// The measures of some captures, and how sure they are.
 #[derive(Clone, Debug, Serialize)]
@@ -145,15 +145,14 @@ pub(super) fn techniques(captures: &[Capture]) -> Vec<TechniqueRow> {
 
 /// What a family counts for on a host, in nats; nothing if it is silent.
 fn counted(host: &Judged, family: Family, score: &ScoreConfig) -> Option<f64> {
-    let sums = sum_up(&host.weights, &score.caps);
+    let sums = sum_up(&host.evidence.iter().map(Weighed::nats_of_family), &score.caps);
     sums.iter().find(|sum| sum.family == family).map(|sum| sum.counted)
 }
 
 /// Log-odds of a host without what one family says, in nats.
 fn odds_without(host: &Judged, left_out: Family, score: &ScoreConfig) -> f64 {
-    let others: Vec<_> =
-        host.weights.iter().copied().filter(|(family, _)| *family != left_out).collect();
-    let sums = sum_up(&others, &score.caps);
+    let others = host.evidence.iter().filter(|evidence| evidence.family != left_out);
+    let sums = sum_up(&others.map(Weighed::nats_of_family), &score.caps);
     score.prior + sums.iter().map(|sum| sum.counted).sum::<f64>()
 }
 
@@ -196,9 +195,15 @@ mod tests {
     #[test]
     fn a_family_is_decisive_where_the_others_do_not_suffice() {
         let mut capture = capture_of(&[(98.0, true), (99.0, true), (60.0, false)]);
-        capture.hosts[0].weights = vec![(Family::Failure, 9.0)];
-        capture.hosts[1].weights = vec![(Family::Failure, 14.0), (Family::Credential, 7.0)];
-        capture.hosts[2].weights = vec![(Family::Novelty, 9.0), (Family::Context, 5.0)];
+        let says = |family, nats| Weighed { detector: "made.up", family, nats };
+        let evidence = [
+            vec![says(Family::Failure, 9.0)],
+            vec![says(Family::Failure, 14.0), says(Family::Credential, 7.0)],
+            vec![says(Family::Novelty, 9.0), says(Family::Context, 5.0)],
+        ];
+        for (host, evidence) in capture.hosts.iter_mut().zip(evidence) {
+            host.evidence = evidence;
+        }
 
         let rows = families(&[capture], &ScoreConfig::default());
 

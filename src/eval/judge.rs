@@ -19,6 +19,8 @@ pub struct Capture {
     pub path: PathBuf,
     /// Its class.
     pub label: String,
+    /// Where it comes from; captures of one origin share hosts, makers and habits.
+    pub origin: String,
     /// Whether any suspicious host at all is a false positive.
     pub benign: bool,
     /// Why it could not be analysed; then nothing was found in it.
@@ -29,6 +31,8 @@ pub struct Capture {
     pub hosts: Vec<Judged>,
     /// Over its hosts, the time between first and last sight of each.
     pub host_time: Duration,
+    /// Benign hosts that were seen and have no evidence, as far as they can be told.
+    pub quiet_hosts: u64,
     /// Infections before the first alert about a malicious host, of those whose time is known.
     pub infected_before_alert: Option<u64>,
     /// Infections claimed and true.
@@ -69,12 +73,30 @@ pub struct Judged {
     pub techniques: Vec<&'static str>,
     /// ATT&CK techniques that it used, as far as the truth tells.
     pub true_techniques: Vec<String>,
-    /// What each piece of its evidence counted for as of the last, before its family's cap, in nats.
-    pub weights: Vec<(Family, f64)>,
+    /// Its evidence, weighed as of the last piece.
+    pub evidence: Vec<Weighed>,
     /// From its first packet to its first alert.
     pub time_to_alert: Option<Duration>,
     /// Connections that it had opened by then.
     pub connections_to_alert: Option<u64>,
+}
+
+/// A piece of evidence, and what it counts for.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Weighed {
+    /// Who said it.
+    pub detector: &'static str,
+    /// Its family.
+    pub family: Family,
+    /// What it counts for before its family's cap, in nats.
+    pub nats: f64,
+}
+
+impl Weighed {
+    /// As sums over families take it.
+    pub(super) fn nats_of_family(&self) -> (Family, f64) {
+        (self.family, self.nats)
+    }
 }
 
 /// Infections claimed and true.
@@ -115,6 +137,8 @@ pub(super) fn judge(
     };
     let others = summary.hosts.iter().map(|report| report.score.host);
     let addresses: BTreeSet<IpAddr> = named.keys().copied().chain(others).collect();
+    let others_are_known = truth.others == Known::Benign;
+    let quiet = summary.hosts_seen.saturating_sub(addresses.len() as u64);
     let mut hosts = Vec::new();
     for host in addresses {
         if let Some(malicious) = known(&host) {
@@ -130,9 +154,11 @@ pub(super) fn judge(
     Capture {
         path,
         label: truth.label.clone(),
+        origin: truth.origin.split(": ").next().unwrap_or_default().to_owned(),
         benign: truth.benign,
         failure,
-        others_are_known: truth.others == Known::Benign,
+        others_are_known,
+        quiet_hosts: if others_are_known { quiet } else { 0 },
         infected_before_alert: infected_before_alert(truth, &hosts, summary),
         edges: edges(truth, summary),
         host_time: summary.host_time,
@@ -164,16 +190,19 @@ fn judge_host(
         connections_to_alert: report.and_then(|r| r.connections_to_alert),
         techniques: report.map(|r| r.score.techniques()).unwrap_or_default(),
         true_techniques: truth.map(|named| named.techniques.clone()).unwrap_or_default(),
-        weights: report.map(|r| weights(&r.score, score)).unwrap_or_default(),
+        evidence: report.map(|r| weighed(&r.score, score)).unwrap_or_default(),
         detectors,
         classes,
     }
 }
 
-fn weights(host: &HostScore, score: &ScoreConfig) -> Vec<(Family, f64)> {
-    let weight =
-        |evidence: &Evidence| (evidence.family, weigh(evidence, score, host.last_evidence).nats);
-    host.evidence.iter().map(weight).collect()
+fn weighed(host: &HostScore, score: &ScoreConfig) -> Vec<Weighed> {
+    let weighed = |evidence: &Evidence| Weighed {
+        detector: evidence.detector,
+        family: evidence.family,
+        nats: weigh(evidence, score, host.last_evidence).nats,
+    };
+    host.evidence.iter().map(weighed).collect()
 }
 
 fn infected_before_alert(truth: &Truth, hosts: &[Judged], summary: &Summary) -> Option<u64> {

@@ -2,6 +2,7 @@
 
 pub mod baseline;
 mod bootstrap;
+pub mod calibrate;
 mod compare;
 mod curves;
 mod groups;
@@ -29,7 +30,7 @@ pub use bootstrap::Interval;
 pub use compare::{Change, Comparison, Earlier, EarlierHost, Turn};
 pub use curves::{Bin, Curves, Point, reliability};
 pub use groups::{ClassRow, FamilyRow, Group, TechniqueRow};
-pub use judge::{Capture, Edges, Judged, Rival};
+pub use judge::{Capture, Edges, Judged, Rival, Weighed};
 pub use measures::{Direction, MEASURES, Measure, Measures};
 pub use report::{Finding, Report, SCHEMA, Unreadable};
 pub use rivals::{Gap, Row, Standing};

@@ -23,7 +23,7 @@ pub(super) fn capture_of(hosts: &[(f64, bool)]) -> Capture {
         classes: Vec::new(),
         techniques: Vec::new(),
         true_techniques: Vec::new(),
-        weights: Vec::new(),
+        evidence: Vec::new(),
         time_to_alert: None,
         connections_to_alert: None,
     };

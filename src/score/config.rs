@@ -1,9 +1,11 @@
 //! The numbers that turn evidence into a posterior.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::is_under;
 use crate::config::units::{self, ByteSize};
 use crate::detect::Family;
 
@@ -25,6 +27,18 @@ pub struct ScoreConfig {
     pub budget: ByteSize,
     /// The most that one family can add.
     pub caps: Caps,
+    /// What the evidence of detectors is multiplied by, under their ids or prefixes; 1 for all others.
+    /// `wormwatch calibrate` writes them.
+    #[serde(deserialize_with = "units::factors", skip_serializing_if = "BTreeMap::is_empty")]
+    pub scales: BTreeMap<String, f64>,
+}
+
+impl ScoreConfig {
+    /// What the evidence of `detector` is multiplied by: the factor of its longest name or prefix.
+    pub fn scale(&self, detector: &str) -> f64 {
+        let named = self.scales.iter().filter(|(name, _)| is_under(detector, name));
+        named.max_by_key(|(name, _)| name.len()).map_or(1.0, |(_, factor)| *factor)
+    }
 }
 
 impl Default for ScoreConfig {
@@ -35,6 +49,7 @@ impl Default for ScoreConfig {
             forgeable_weight: 0.85,
             budget: ByteSize::mib(64),
             caps: Caps::default(),
+            scales: BTreeMap::new(),
         }
     }
 }
@@ -113,5 +128,47 @@ impl Caps {
             Family::Fingerprint => self.fingerprint,
             Family::Context => self.context,
         }
+    }
+
+    /// The same, to be changed.
+    pub const fn of_mut(&mut self, family: Family) -> &mut f64 {
+        match family {
+            Family::Failure => &mut self.failure,
+            Family::Novelty => &mut self.novelty,
+            Family::Decoy => &mut self.decoy,
+            Family::Credential => &mut self.credential,
+            Family::Adaptation => &mut self.adaptation,
+            Family::Lateral => &mut self.lateral,
+            Family::Causality => &mut self.causality,
+            Family::Content => &mut self.content,
+            Family::Inference => &mut self.inference,
+            Family::Fingerprint => &mut self.fingerprint,
+            Family::Context => &mut self.context,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(scales: &str) -> Result<ScoreConfig, String> {
+        toml::from_str(&format!("[scales]\n{scales}")).map_err(|error| error.to_string())
+    }
+
+    #[test]
+    fn the_longest_name_says_how_much_a_detector_counts() {
+        let config = read("lateral = 0.5\n\"lateral.wmi\" = 2.0").unwrap();
+
+        let scales = ["lateral.wmi", "lateral.dcom", "scan.slow"].map(|id| config.scale(id));
+
+        assert_eq!(scales, [2.0, 0.5, 1.0]);
+    }
+
+    #[test]
+    fn scales_are_finite_and_not_negative() {
+        assert!(read("lateral = -0.5").unwrap_err().contains("a factor from 0 to 10"));
+        assert!(read("lateral = inf").is_err());
+        assert!(read("lateral = 11.0").is_err());
     }
 }

@@ -57,6 +57,9 @@ pub struct ExplainedEvidence {
     pub subject: String,
     /// Its whole weight, in nats.
     pub llr: f64,
+    /// What calibration makes of it, a factor.
+    #[serde(default = "unscaled")]
+    pub scale: f64,
     /// Its age in seconds.
     pub age_s: f64,
     /// What age leaves of it, 0 to 1.
@@ -77,7 +80,7 @@ impl Explanation {
         let sums = family_sums(&host.evidence, config, at);
         let log_odds = config.prior + sums.iter().map(|sum| sum.counted).sum::<f64>();
         let families = sums.iter().map(|sum| ExplainedFamily {
-            family: format!("{:?}", sum.family).to_lowercase(),
+            family: sum.family.to_string(),
             sum: cents(sum.sum),
             cap: sum.cap,
             counted: cents(sum.counted),
@@ -92,6 +95,7 @@ impl Explanation {
                         detector: evidence.detector.to_owned(),
                         subject: evidence.subject.clone(),
                         llr: cents(evidence.llr),
+                        scale: weight.scale,
                         age_s: weight.age.as_secs_f64(),
                         decay: (weight.decay * 1000.0).round() / 1000.0,
                         discount: weight.discount,
@@ -114,6 +118,11 @@ impl Explanation {
             hidden: hidden.iter().map(in_words).collect(),
         }
     }
+}
+
+/// The scale of a daemon that knows none.
+const fn unscaled() -> f64 {
+    1.0
 }
 
 fn in_words(hidden: &Hidden) -> String {
@@ -156,8 +165,11 @@ impl fmt::Display for Explanation {
 }
 
 fn one_line(part: &ExplainedEvidence) -> Result<String, fmt::Error> {
-    let ExplainedEvidence { ts, detector, subject, llr, decay, discount, nats, .. } = part;
+    let ExplainedEvidence { ts, detector, subject, llr, scale, decay, discount, nats, .. } = part;
     let mut line = format!("{nats:+.2}  {detector} ({subject}), {}: {llr:.2}", short(ts));
+    if (scale - 1.0).abs() >= 0.005 {
+        write!(line, " x {scale:.2} by calibration")?;
+    }
     if *decay < 0.9995 {
         write!(line, " x {decay:.3} for its age of {}", age(part.age_s))?;
     }

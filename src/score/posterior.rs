@@ -1,7 +1,7 @@
 //! The arithmetic of a score, in one place, so that `explain` and the board cannot disagree.
 //!
-//! log-odds = prior + Σ over families of min(cap, Σ llr · decay · discount), turned into 0..100 by
-//! the logistic function. A family never subtracts: a worm must not buy innocence with good
+//! log-odds = prior + Σ over families of min(cap, Σ llr · scale · decay · discount), turned into
+//! 0..100 by the logistic function. A family never subtracts: a worm must not buy innocence with good
 //! manners. `context` multiplies the odds that other evidence made (which is adding in nats), by no
 //! more than that evidence itself, so alone it says nothing.
 
@@ -30,6 +30,8 @@ pub const FAMILIES: [Family; 11] = [
 /// What one piece of evidence counts for at one moment.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Weight {
+    /// What calibration makes of it, a factor from 0 to 10; 1 unless the configuration says otherwise.
+    pub scale: f64,
     /// Packet time since it held.
     pub age: Duration,
     /// What age leaves of it, 0 to 1.
@@ -58,22 +60,25 @@ pub fn weigh(evidence: &Evidence, config: &ScoreConfig, now: Timestamp) -> Weigh
     let age = now.since(evidence.ts);
     let decay = (-age.as_secs_f64() / config.half_life.as_secs_f64()).exp2();
     let discount = if evidence.forgeable { config.forgeable_weight } else { 1.0 };
-    Weight { age, decay, discount, nats: evidence.llr * decay * discount }
+    let scale = config.scale(evidence.detector);
+    Weight { scale, age, decay, discount, nats: evidence.llr * scale * decay * discount }
 }
 
 /// Sums up every family of `evidence` as of `now`, in the order of [`FAMILIES`], absent ones left
 /// out.
 pub fn family_sums(evidence: &[Evidence], config: &ScoreConfig, now: Timestamp) -> Vec<FamilySum> {
-    let weights = evidence.iter().map(|e| (e.family, weigh(e, config, now).nats));
-    sum_up(&weights.collect::<Vec<_>>(), &config.caps)
+    sum_up(&evidence.iter().map(|e| (e.family, weigh(e, config, now).nats)), &config.caps)
 }
 
 /// The same of evidence that has been weighed: its families and nats.
-pub fn sum_up(weights: &[(Family, f64)], caps: &Caps) -> Vec<FamilySum> {
+pub fn sum_up(
+    weights: &(impl Iterator<Item = (Family, f64)> + Clone),
+    caps: &Caps,
+) -> Vec<FamilySum> {
     let mut sums = Vec::new();
     let mut others = 0.0;
     for family in FAMILIES {
-        let mut of_family = weights.iter().filter(|(of, _)| *of == family).peekable();
+        let mut of_family = weights.clone().filter(|(of, _)| *of == family).peekable();
         if of_family.peek().is_none() {
             continue;
         }
@@ -157,6 +162,15 @@ mod tests {
 
         assert_eq!(weight.decay, 0.5);
         assert_eq!(weight.nats, 4.0);
+    }
+
+    #[test]
+    fn a_scale_multiplies_the_evidence_of_its_detector() {
+        let scan = evidence("scan.horizontal", Family::Failure, 8.0, 0);
+        let config = ScoreConfig { scales: [("scan".to_owned(), 0.5)].into(), ..config() };
+
+        assert_eq!(weigh(&scan, &config, NOW).nats, 4.0);
+        assert_eq!(weigh(&scan, &ScoreConfig::default(), NOW).nats, 8.0);
     }
 
     #[test]

@@ -52,7 +52,7 @@ impl Section {
 pub(super) type Column<T> = (&'static str, fn(&T) -> String);
 
 /// A share as a percentage, `-` where there is none.
-pub(super) fn percent(share: Option<f64>) -> String {
+pub(in crate::cli) fn percent(share: Option<f64>) -> String {
     share.map_or_else(|| "-".to_owned(), |share| format!("{:.1} %", share * 100.0))
 }
 

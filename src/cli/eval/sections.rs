@@ -158,8 +158,7 @@ fn cuts(report: &Report<'_>) -> Vec<Section> {
         ("recall", |row| percent(row.recall)),
     ];
     let classes = report.classes.iter().map(|row| (clean(&row.class), row));
-    let families =
-        report.families.iter().map(|row| (format!("{:?}", row.family).to_lowercase(), row));
+    let families = report.families.iter().map(|row| (row.family.to_string(), row));
     let techniques = report.techniques.iter().map(|row| (row.technique.clone(), row));
     let class_note =
         "spoken for: a detector of the class had evidence; the truth may expect several classes";
