@@ -1,6 +1,9 @@
 //! Holds a generated capture against real ones: `cargo run --release --example realism --
 //! SYNTH.pcap DIR` prints, for each of a dozen statistics of the first order, its value in the one
-//! and its range in those of DIR that have at least fifty connections in more than a minute.
+//! and its range in those of DIR that have at least fifty connections in more than a minute. With
+//! `--svg FILE` it draws them too.
+
+mod plot;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -19,6 +22,9 @@ struct Arguments {
     synth: PathBuf,
     /// The folder of real captures.
     real: PathBuf,
+    /// Draw the comparison into this file.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
 }
 
 /// Fewer connections show nothing.
@@ -56,16 +62,25 @@ fn main() -> anyhow::Result<()> {
     let mut table = format!("{captures} real captures\n\n");
     table.push_str("| statistic | generated | real: least | median | most | |\n");
     table.push_str("| --- | --: | --: | --: | --: | --- |\n");
-    for (name, value) in synth {
+    for (name, value) in &synth {
         let Some(range) = real.get_mut(name) else { continue };
         range.sort_by(f64::total_cmp);
         let (least, most) = (quantile(range, 0.0), quantile(range, 1.0));
-        let is_in = (least..=most).contains(&value);
+        let is_in = (least..=most).contains(value);
         let verdict = if is_in { "in range" } else { "**outside**" };
         let median = quantile(range, 0.5);
         table.push_str(&format!(
             "| {name} | {value:.3} | {least:.3} | {median:.3} | {most:.3} | {verdict} |\n"
         ));
+    }
+    if let Some(file) = arguments.svg {
+        let row = |(name, generated): (&&'static str, &f64)| {
+            let real = real.get(name)?;
+            Some(plot::Row { name, generated: *generated, real })
+        };
+        let rows: Vec<_> = synth.iter().filter_map(row).collect();
+        std::fs::write(&file, plot::draw(&rows)?)
+            .with_context(|| format!("cannot write {}", file.display()))?;
     }
     std::io::Write::write_all(&mut std::io::stdout(), table.as_bytes())?;
     Ok(())
