@@ -59,8 +59,9 @@ fn file(calibration: &Calibration) -> String {
     let mut text = format!(
         "# Constants of the score, fitted by `wormwatch calibrate` {} on {} malicious and {} benign\n\
          # hosts with evidence and {} without, in {} from {}.\n\
-         # Held out over origins in {} parts: Brier score {:.6} (shipped: {:.6}), log loss {:.6}\n\
-         # ({:.6}) nats a host. `docs/evaluation.md` says how. Load it with `-c`, or take its sections.\n#\n",
+         # Held out over origins in {} parts: Brier score {:.6} (as configured: {:.6}), log loss {:.6}\n\
+         # ({:.6}) nats a host. `docs/evaluation.md` says how. \n\
+         # Other settings were as configured then: put these sections into the same configuration.\n#\n",
         env!("CARGO_PKG_VERSION"),
         calibration.malicious_hosts,
         calibration.benign_hosts,
@@ -80,7 +81,7 @@ fn file(calibration: &Calibration) -> String {
 }
 
 fn page(calibration: &Calibration, look: Look) -> String {
-    let Calibration { before, held_out, shipped, fitted, .. } = calibration;
+    let Calibration { before, held_out, configured, fitted, .. } = calibration;
     let mut page = format!(
         "{}, {} from {}: {} malicious hosts, {} benign with evidence, {} without\n",
         look.paint(BOLD, "learned from"),
@@ -90,30 +91,39 @@ fn page(calibration: &Calibration, look: Look) -> String {
         calibration.benign_hosts,
         calibration.quiet_hosts,
     );
+    for unreadable in &calibration.unreadable {
+        page += &format!("left out, could not be analysed: {}\n", clean(unreadable));
+    }
     page += &format!(
         "\n{} (held out: each host judged by constants from other origins, in {} parts)\n",
         look.paint(BOLD, "what it is worth"),
         calibration.folds
     );
     let mut table = Look::default().table();
-    table.set_header(["", "shipped", "fitted, held out"]);
+    table.set_header(["", "configured", "fitted, held out"]);
     table.add_row(["Brier score".to_owned(), f(before.brier, 6), f(held_out.brier, 6)]);
     table.add_row([
         "log loss, nats a host".to_owned(),
         f(before.log_loss, 6),
         f(held_out.log_loss, 6),
     ]);
+    for (name, was, is) in [
+        ("malicious hosts that are suspicious", before.found, held_out.found),
+        ("benign hosts that are suspicious", before.false_alarms, held_out.false_alarms),
+    ] {
+        table.add_row([name.to_owned(), was.to_string(), is.to_string()]);
+    }
     page += &(table.trim_fmt() + "\n");
     page += &reliability(before, held_out);
     page += &format!("\n{} (from all origins)\n", look.paint(BOLD, "constants"));
     let mut table = Look::default().table();
-    table.set_header(["", "shipped", "fitted"]);
-    table.add_row(["prior, nats".to_owned(), f(shipped.prior, 2), f(fitted.prior, 2)]);
+    table.set_header(["", "configured", "fitted"]);
+    table.add_row(["prior, nats".to_owned(), f(configured.prior, 2), f(fitted.prior, 2)]);
     for family in &fitted.families {
         let name = format!("cap of {family}, nats");
-        table.add_row([name, f(shipped.caps.of(*family), 2), f(fitted.caps.of(*family), 2)]);
+        table.add_row([name, f(configured.caps.of(*family), 2), f(fitted.caps.of(*family), 2)]);
     }
-    for ((detector, was), is) in shipped.scales.iter().zip(fitted.scales.values()) {
+    for ((detector, was), is) in configured.scales.iter().zip(fitted.scales.values()) {
         table.add_row([format!("scale of {detector}"), f(*was, 2), f(*is, 2)]);
     }
     page + &table.trim_fmt() + "\n"
@@ -127,7 +137,7 @@ fn reliability(before: &Quality, held_out: &Quality) -> String {
     let mut table = Look::default().table();
     table.set_header([
         "score",
-        "shipped:\nhosts",
+        "configured:\nhosts",
         "mean\nscore",
         "malicious",
         "held out:\nhosts",

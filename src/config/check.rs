@@ -3,6 +3,7 @@
 use super::Config;
 use super::units::ByteSize;
 use crate::detect::{self, DetectConfig};
+use crate::score::is_under;
 
 /// More of each direction is never looked at, and every connection may hold so much.
 const LARGEST_PREFIX: ByteSize = ByteSize::mib(1);
@@ -32,6 +33,15 @@ impl Config {
         if let Some(id) = self.detect.disabled.iter().find(|id| !known.contains(&id.as_str())) {
             let what = format!("there is no detector `{id}`, only {}", known.join(", "));
             return wrong(&["detect", "disabled"], what);
+        }
+        let is_scaled =
+            |name: &str| is_under(name, "lateral") || known.iter().any(|id| is_under(id, name));
+        if let Some(name) = self.score.scales.keys().find(|name| !is_scaled(name)) {
+            let what = format!(
+                "no detector is called `{name}` or begins so, only {}, and lateral.GROUP for rules",
+                known.join(", ")
+            );
+            return wrong(&["score", "scales"], what);
         }
         if let Some((detector, key)) = senseless_odds(&self.detect) {
             let what = "a healthy host's first contacts must succeed more often than a scanner's";

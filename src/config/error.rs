@@ -316,6 +316,14 @@ mod tests {
     }
 
     #[test]
+    fn scales_are_of_detectors_that_there_are() {
+        let said = complaint("[score.scales]\nlateral = 0.9\n\"scan.slw\" = 2.0\n");
+        assert!(said.contains("no detector is called `scan.slw` or begins so"), "{said}");
+        let said = complaint("[score.scales]\n\"\" = 2.0\n");
+        assert!(said.contains("no detector is called ``"), "{said}");
+    }
+
+    #[test]
     fn names_the_nearest_key_of_a_detector() {
         insta::assert_snapshot!(complaint("[detect.\"scan.horizontal\"]\nforgivn = 2.0\n"), @r#"
         wormwatch.toml: unknown key `forgivn` in [detect."scan.horizontal"] at line 2, column 1: did you mean `forgiven`?

@@ -118,8 +118,6 @@ struct Met {
     failed: u32,
     total: u32,
     forgeable: bool,
-    /// Whether too many were ever met at once, as in somebody's first round.
-    is_hasty: bool,
     gate: Gate,
     sample: Sample,
 }
@@ -134,6 +132,8 @@ struct Many {
 #[derive(Debug, Default)]
 struct Source {
     met: Vec<Met>,
+    /// Whether too many were ever met at once, as in somebody's first round.
+    is_hasty: bool,
 }
 
 /// The detector.
@@ -188,9 +188,12 @@ impl Detector for Slow {
         self.sources.update(attempt.src, attempt.is_own(), Source::default, |source| {
             for (service, threshold) in subjects {
                 let told = source.told_of_others(service);
+                let mut is_hasty = source.is_hasty;
                 let Some(met) = source.met(service, config.services_max) else { continue };
                 if met.meet(attempt, weight) && met.may_be_odd(threshold, config) {
-                    out.extend(met.evidence(attempt, threshold * factor(), told, config));
+                    let hosts = threshold * factor();
+                    out.extend(met.evidence(attempt, hosts, told, &mut is_hasty, config));
+                    source.is_hasty = is_hasty;
                 }
             }
         });
@@ -224,7 +227,6 @@ impl Source {
             failed: 0,
             total: 0,
             forgeable: true,
-            is_hasty: false,
             gate: Gate::default(),
             sample: Sample::default(),
         });
@@ -289,6 +291,7 @@ impl Met {
         attempt: &Attempt,
         hosts: f64,
         told: f64,
+        is_hasty: &mut bool,
         config: &Config,
     ) -> Option<Evidence> {
         let failing = f64::from(self.failed) / f64::from(self.total.max(1));
@@ -297,18 +300,22 @@ impl Met {
         if self.all.is_none() && (self.first.len() as f64) < hosts {
             return None;
         }
+        let limit = |window: f64| hosts * (window / 10.0).max(1.0).powf(config.exponent);
         let filled: [_; WINDOWS.len()] = std::array::from_fn(|index| {
             let (count, covered) = self.count(index, attempt.ts);
-            let growth = (covered.as_secs_f64() / 10.0).max(1.0).powf(config.exponent);
-            (count, covered, count / (hosts * growth))
+            (count, covered, count / limit(covered.as_secs_f64()))
         });
         let (count, window, ratio) =
             filled.into_iter().max_by(|(_, _, a), (_, _, b)| a.total_cmp(b))?;
         if ratio < 1.0 {
             return None;
         }
-        self.is_hasty |= filled.iter().take(HASTY).any(|(_, _, ratio)| *ratio >= 1.0);
-        let is_search = !self.is_hasty || failing >= config.failing_share;
+        // A count of many covers up to two windows; of one it is in proportion.
+        *is_hasty |= filled.iter().zip(WINDOWS).take(HASTY).any(|((count, covered, _), window)| {
+            let window = window as f64;
+            count * (window / covered.as_secs_f64()).min(1.0) >= limit(window)
+        });
+        let is_search = !*is_hasty || failing >= config.failing_share;
         let max = if is_search { config.llr_max_search } else { config.llr_max } - told;
         let llr = (config.nats_at_threshold + config.nats_per_doubling * ratio.log2()).min(max);
         if !self.gate.opens(llr, max, count as u64) {
@@ -446,6 +453,31 @@ mod tests {
         );
 
         assert_eq!(stage.weight("10.0.0.251"), 5.0);
+    }
+
+    #[test]
+    fn a_round_of_sixty_servers_in_a_day_is_no_search() {
+        let mut stage = stage();
+
+        stage
+            .play((0..62).map(|n| {
+                tcp("10.0.0.251", &neighbour(n), 445).at(f64::from(n) * 900.0).accepted()
+            }));
+
+        assert!(stage.weight("10.0.0.251") <= 5.0, "{}", stage.weight("10.0.0.251"));
+    }
+
+    #[test]
+    fn a_search_of_hundreds_on_a_service_of_any_kind_is_one() {
+        let mut stage = stage();
+
+        stage.play(
+            (0..800).map(|n| {
+                tcp("10.0.0.251", &neighbour(n), 8080).at(f64::from(n) * 540.0).accepted()
+            }),
+        );
+
+        assert!(stage.weight("10.0.0.251") > 6.4, "{}", stage.weight("10.0.0.251"));
     }
 
     #[test]

@@ -133,7 +133,7 @@ pub const FAMILIES: &[Family] = &[
     },
     Family {
         name: "worm-near-miss-things",
-        sees: "Cameras and sensors report, are polled and given new firmware; an automation tool logs in.",
+        sees: "Cameras call home; a monitor and a configuration tool walk over things with open Telnet.",
         spread: 0,
         found: 0,
         scenario: scenario!("worm-near-miss-things"),

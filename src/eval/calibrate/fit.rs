@@ -1,9 +1,9 @@
 //! The fit: penalised maximum likelihood by coordinate search.
 //!
 //! What is minimised is the negative log-likelihood of all hosts, quiet ones among them, plus a
-//! penalty for leaving the shipped constants: (ln factor / σ)² / 2 for every cap and scale, and the
+//! penalty for leaving the configured constants: (ln factor / σ)² / 2 for every cap and scale, and the
 //! same for the prior's difference. It is the posterior mode under a log-normal belief around what is
-//! shipped, so a detector that spoke twice does not move far. The caps make the likelihood neither
+//! configured, so a detector that spoke twice does not move far. The caps make the likelihood neither
 //! smooth nor convex; there are some twenty constants and a few hundred distinct hosts, so steps that
 //! halve along one constant after the other find the minimum as well as anything, and the same one
 //! each time.
@@ -23,18 +23,18 @@ const ROUNDS: usize = 50;
 /// What a step must gain, so that rounding does not make it go on.
 const LEAST_GAIN: f64 = 1e-9;
 
-/// Constants that fit `hosts`, beginning at `shipped`.
-pub(super) fn fit(hosts: &[&Host<'_>], shipped: &Constants) -> Constants {
-    let mut at = shipped.clone();
+/// Constants that fit `hosts`, beginning at `configured`.
+pub(super) fn fit(hosts: &[Host<'_>], configured: &Constants) -> Constants {
+    let mut at = configured.clone();
     let count = 1 + at.families.len() + at.scales.len();
-    let mut cost = objective(hosts, &at, shipped);
+    let mut cost = objective(hosts, &at, configured);
     for step in STEPS {
         for _ in 0..ROUNDS {
             let mut moved = false;
             for index in 0..count {
                 for step in [step, -step] {
                     let tried = stepped(&at, index, step);
-                    let tried_cost = objective(hosts, &tried, shipped);
+                    let tried_cost = objective(hosts, &tried, configured);
                     if tried_cost < cost - LEAST_GAIN {
                         (at, cost, moved) = (tried, tried_cost, true);
                     }
@@ -64,13 +64,14 @@ fn stepped(constants: &Constants, index: usize, step: f64) -> Constants {
     stepped
 }
 
-fn objective(hosts: &[&Host<'_>], constants: &Constants, shipped: &Constants) -> f64 {
+fn objective(hosts: &[Host<'_>], constants: &Constants, configured: &Constants) -> f64 {
     let surprise: f64 = hosts.iter().map(|h| loss(h, constants.log_odds(h.evidence))).sum();
     let off = |now: f64, was: f64, sigma: f64| ((now / was).ln() / sigma).powi(2) / 2.0;
-    let caps = constants.families.iter().map(|of| (constants.caps.of(*of), shipped.caps.of(*of)));
-    let scales = constants.scales.values().zip(shipped.scales.values());
+    let caps =
+        constants.families.iter().map(|of| (constants.caps.of(*of), configured.caps.of(*of)));
+    let scales = constants.scales.values().zip(configured.scales.values());
     surprise
-        + ((constants.prior - shipped.prior) / PRIOR_SIGMA).powi(2) / 2.0
+        + ((constants.prior - configured.prior) / PRIOR_SIGMA).powi(2) / 2.0
         + caps.filter(|(_, was)| *was > 0.0).map(|(now, was)| off(now, was, CAP_SIGMA)).sum::<f64>()
         + scales.map(|(now, was)| off(*now, *was, SCALE_SIGMA)).sum::<f64>()
 }

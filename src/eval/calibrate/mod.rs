@@ -8,9 +8,9 @@
 //! not see; only the constants that are written come from all.
 //!
 //! Captures are collected for the malice in them, so they say nothing about how frequent it is. Hosts
-//! are weighted until malicious ones are as frequent as the shipped prior says (case-control
+//! are weighted until malicious ones are as frequent as the configured prior says (case-control
 //! sampling with known base rate: King, Zeng, "Logistic Regression in Rare Events Data", 2001), in
-//! the fit and in every figure.
+//! each fit among the hosts that it sees, and in every figure among all.
 //!
 //! Evidence counts as of a host's last evidence, as `wormwatch explain` shows it, and not at its
 //! peak as in `wormwatch eval`, so the figures "before" differ a little from there.
@@ -39,6 +39,8 @@ use model::{Host, loss};
 pub struct Calibration {
     /// Captures that had a host to learn from.
     pub captures: u64,
+    /// Captures that could not be analysed, and were left out.
+    pub unreadable: Vec<String>,
     /// Origins that they come from.
     pub origins: Vec<String>,
     /// Malicious hosts.
@@ -53,8 +55,8 @@ pub struct Calibration {
     pub before: Quality,
     /// With fitted ones, each host judged by a fit that saw no capture of its origin.
     pub held_out: Quality,
-    /// The constants as they are.
-    pub shipped: Constants,
+    /// The constants as they are: those that are shipped, or what a configuration makes of them.
+    pub configured: Constants,
     /// Fitted on all captures.
     pub fitted: Constants,
 }
@@ -66,6 +68,10 @@ pub struct Quality {
     pub log_loss: f64,
     /// Mean squared error, 0 to 1.
     pub brier: f64,
+    /// Malicious hosts that are at least suspicious, unweighted.
+    pub found: u64,
+    /// Benign hosts that are, unweighted.
+    pub false_alarms: u64,
     /// The reliability curve.
     pub reliability: Vec<Bin>,
 }
@@ -79,6 +85,12 @@ pub enum CalibrateError {
          least 2: say `origin` in the truth beside each capture"
     )]
     FewOrigins(usize),
+    /// Nor can be told what evidence is worth where everybody is malicious.
+    #[error(
+        "no host is known to be benign: add captures whose truth says `others = \"benign\"`, or \
+         names benign hosts"
+    )]
+    NobodyBenign,
 }
 
 /// Fits constants on `captures`, which were scored with `score`.
@@ -87,39 +99,48 @@ pub enum CalibrateError {
 /// If malicious hosts come from fewer than two origins.
 pub fn calibrate(captures: &[Capture], score: &ScoreConfig) -> Result<Calibration, CalibrateError> {
     let mut hosts: Vec<Host> = captures.iter().flat_map(model::hosts).collect();
-    model::weigh(&mut hosts, probability(score.prior));
-    let shipped = Constants::of(score, &hosts);
+    let rate = probability(score.prior);
+    model::weigh(&mut hosts, rate);
+    let configured = Constants::of(score, &hosts);
     let with_malice: BTreeSet<_> =
         hosts.iter().filter(|host| host.malicious).map(|host| host.origin).collect();
     if with_malice.len() < 2 {
         return Err(CalibrateError::FewOrigins(with_malice.len()));
     }
+    if hosts.iter().all(|host| host.malicious) {
+        return Err(CalibrateError::NobodyBenign);
+    }
     let folds = folds(&hosts);
     let mut held_out = Vec::new();
     for fold in &folds {
         let is_inside = |host: &&Host| fold.contains(host.origin);
-        let rest: Vec<&Host> = hosts.iter().filter(|host| !is_inside(host)).collect();
-        let constants = fit(&rest, &shipped);
+        let mut rest: Vec<Host> = hosts.iter().filter(|host| !is_inside(host)).cloned().collect();
+        model::weigh(&mut rest, rate);
+        let constants = fit(&rest, &configured);
         let judged = hosts.iter().filter(is_inside);
         held_out.extend(judged.map(|host| (host, constants.log_odds(host.evidence))));
     }
-    let as_shipped: Vec<_> =
-        hosts.iter().map(|host| (host, shipped.log_odds(host.evidence))).collect();
+    let as_configured: Vec<_> =
+        hosts.iter().map(|host| (host, configured.log_odds(host.evidence))).collect();
     let origins: BTreeSet<_> = hosts.iter().map(|host| host.origin.to_owned()).collect();
     let count = |wanted: &dyn Fn(&Host) -> bool| -> u64 {
         hosts.iter().filter(|host| wanted(host)).map(|host| host.count).sum()
     };
+    let unreadable = captures.iter().filter_map(|capture| {
+        Some(format!("{}: {}", capture.path.display(), capture.failure.as_deref()?))
+    });
     Ok(Calibration {
+        unreadable: unreadable.collect(),
         captures: captures.iter().filter(|c| model::hosts(c).next().is_some()).count() as u64,
         origins: origins.into_iter().collect(),
         malicious_hosts: count(&|host| host.malicious),
         benign_hosts: count(&|host| !host.malicious && !host.is_quiet),
         quiet_hosts: count(&|host| host.is_quiet),
         folds: folds.len(),
-        before: quality(&as_shipped),
+        before: quality(&as_configured),
         held_out: quality(&held_out),
-        fitted: fit(&hosts.iter().collect::<Vec<_>>(), &shipped),
-        shipped,
+        fitted: fit(&hosts, &configured),
+        configured,
     })
 }
 
@@ -136,7 +157,14 @@ fn quality(judged: &[(&Host, f64)]) -> Quality {
         hosts: host.count,
         weight: host.weight,
     };
+    let suspicious = |malicious: bool| {
+        let those =
+            judged.iter().filter(|(host, odds)| host.malicious == malicious && *odds >= 0.0);
+        those.map(|(host, _)| host.count).sum()
+    };
     Quality {
+        found: suspicious(true),
+        false_alarms: suspicious(false),
         log_loss: rounded(mean(&|host, odds| loss(host, odds)), 6),
         brier: rounded(mean(&|host, odds| host.weight * error(host, odds).powi(2)), 6),
         reliability: bins(judged.iter().map(outcome)),
@@ -194,6 +222,68 @@ mod tests {
         let calibration = calibrate(&captures, &ScoreConfig::default()).unwrap();
 
         assert!(calibration.fitted.scales["novelty.edge"] < 0.9, "{:?}", calibration.fitted);
+    }
+
+    #[test]
+    fn a_detector_that_is_right_in_one_place_only_is_worth_nothing_elsewhere() {
+        let mut captures = Vec::new();
+        for n in 0..4 {
+            let hosts = [(5.5, n == 0), (5.5, n == 0), (5.5, n == 0)];
+            let mut of_origin = capture(&format!("origin {n}"), "novelty.edge", &hosts);
+            of_origin.hosts.extend(capture("", "scan.slow", &[(4.0, true)]).hosts);
+            captures.push(of_origin);
+        }
+
+        let calibration = calibrate(&captures, &ScoreConfig::default()).unwrap();
+
+        let mut hosts: Vec<Host> = captures.iter().flat_map(model::hosts).collect();
+        model::weigh(&mut hosts, probability(ScoreConfig::default().prior));
+        let fitted = &calibration.fitted;
+        let seen: Vec<_> = hosts.iter().map(|h| (h, fitted.log_odds(h.evidence))).collect();
+        assert!(calibration.held_out.log_loss > quality(&seen).log_loss);
+    }
+
+    #[test]
+    fn malicious_hosts_weigh_what_the_prior_says() {
+        let captures = shy();
+        let mut hosts: Vec<Host> = captures.iter().flat_map(model::hosts).collect();
+
+        model::weigh(&mut hosts, 0.01);
+
+        let sum = |malicious| -> f64 {
+            hosts.iter().filter(|h| h.malicious == malicious).map(|h| h.weight).sum()
+        };
+        assert!((sum(true) / (sum(true) + sum(false)) - 0.01).abs() < 1e-12);
+        let count: u64 = hosts.iter().map(|host| host.count).sum();
+        assert!((sum(true) + sum(false) - count as f64).abs() < 1e-6);
+    }
+
+    #[test]
+    fn what_could_not_be_analysed_teaches_nothing() {
+        let mut captures = shy();
+        let whole = calibrate(&captures, &ScoreConfig::default()).unwrap();
+        let mut broken = capture("origin 7", "scan.slow", &[(0.0, true), (0.0, true)]);
+        broken.failure = Some("it is damaged".to_owned());
+        captures.push(broken);
+
+        let calibration = calibrate(&captures, &ScoreConfig::default()).unwrap();
+
+        assert_eq!(calibration.fitted, whole.fitted);
+        assert_eq!(calibration.unreadable, ["made-up.pcap: it is damaged"]);
+    }
+
+    #[test]
+    fn where_everybody_is_malicious_nothing_can_be_learned() {
+        let captures: Vec<_> = ["a", "b"]
+            .map(|origin| Capture {
+                quiet_hosts: 0,
+                ..capture(origin, "scan.slow", &[(4.0, true)])
+            })
+            .into();
+
+        let error = calibrate(&captures, &ScoreConfig::default()).unwrap_err();
+
+        assert_eq!(error, CalibrateError::NobodyBenign);
     }
 
     #[test]

@@ -9,6 +9,7 @@ use crate::detect::Family;
 use crate::score::{Caps, ScoreConfig, sum_up};
 
 /// A host to learn from, or many without evidence that are all alike.
+#[derive(Clone)]
 pub(super) struct Host<'a> {
     /// Where its capture comes from.
     pub(super) origin: &'a str,
@@ -24,10 +25,11 @@ pub(super) struct Host<'a> {
     pub(super) weight: f64,
 }
 
-/// The hosts of a capture whose truth is known.
+/// The hosts of a capture whose truth is known; none if nothing could be seen in it.
 pub(super) fn hosts(capture: &Capture) -> impl Iterator<Item = Host<'_>> {
     let origin = capture.origin.as_str();
-    let judged = capture.hosts.iter().map(move |host| Host {
+    let seen = if capture.failure.is_none() { capture.hosts.as_slice() } else { &[] };
+    let judged = seen.iter().map(move |host| Host {
         origin,
         malicious: host.malicious,
         evidence: &host.evidence,
@@ -35,7 +37,7 @@ pub(super) fn hosts(capture: &Capture) -> impl Iterator<Item = Host<'_>> {
         count: 1,
         weight: 1.0,
     });
-    let quiet = (capture.quiet_hosts > 0).then_some(Host {
+    let quiet = (capture.failure.is_none() && capture.quiet_hosts > 0).then_some(Host {
         origin,
         malicious: false,
         evidence: &[],
@@ -73,7 +75,7 @@ pub struct Constants {
     pub prior: f64,
     /// The most that each family can add, in nats.
     pub caps: Caps,
-    /// What each detector's evidence is multiplied by, 1 as shipped; those that spoke. The Sigma
+    /// What each detector's evidence is multiplied by, 1 before any fit; those that spoke. The Sigma
     /// rules, which are many and speak seldom, share the scale of their group (`lateral`).
     pub scales: BTreeMap<String, f64>,
     /// Families that spoke; caps of the others cannot be learned, and stay.
