@@ -34,11 +34,9 @@ fuzz_target!(|data: &[u8]| {
             data,
         };
         // What the short way makes of a frame is what the general way makes of it.
-        if let Ok(linked) = Decoder::link(&frame) {
-            let packet = decoder.network(&frame, linked);
-            if let Some(shortly) = Decoder::plain(&frame, |packet| format!("{packet:?}")) {
-                assert_eq!(shortly, format!("{:?}", packet.expect("it was plain")));
-            }
+        let packet = decoder.decode(&frame);
+        if let Some(shortly) = Decoder::plain(&frame, |packet| format!("{packet:?}")) {
+            assert_eq!(shortly, format!("{:?}", packet.expect("it was plain")));
         }
         let _ = decoder.oddities().iter().count();
         assert!(decoder.fragment_stats().bytes <= BUDGET);

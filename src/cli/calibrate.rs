@@ -2,15 +2,13 @@
 //! is worth on captures that the fit did not see.
 
 use std::io::Write;
-use std::path::Path;
 
 use super::args::CalibrateArgs;
-use super::eval::{analyse, percent};
+use super::eval::{judged, percent};
 use super::look::{BOLD, clean, counted};
-use super::progress::Bar;
 use super::{Engine, Error, Look, Status, emit, tuned};
+use crate::eval::Request;
 use crate::eval::calibrate::{Calibration, Quality, calibrate};
-use crate::eval::{self, Listener, Request};
 
 /// Fits, prints, and writes the constants into a file.
 pub(super) fn execute(
@@ -29,16 +27,7 @@ pub(super) fn execute(
         score: config.score.clone(),
         baselines: Vec::new(),
     };
-    let bar = Bar::of_captures();
-    let captures = eval::evaluate(
-        &request,
-        |path: &Path, _: Listener<'_>| analyse(engine, &config, path, None),
-        |done, of| bar.count(done, of),
-    )?;
-    bar.clear();
-    if captures.is_empty() {
-        return Err(Error::NothingToEvaluate(args.folders.clone()));
-    }
+    let captures = judged(engine, &config, &request)?;
     let calibration = calibrate(&captures, &config.score)?;
     if let Some(path) = &args.output {
         std::fs::write(path, file(&calibration))
@@ -60,7 +49,7 @@ fn file(calibration: &Calibration) -> String {
         "# Constants of the score, fitted by `wormwatch calibrate` {} on {} malicious and {} benign\n\
          # hosts with evidence and {} without, in {} from {}.\n\
          # Held out over origins in {} parts: Brier score {:.6} (as configured: {:.6}), log loss {:.6}\n\
-         # ({:.6}) nats a host. `docs/evaluation.md` says how. \n\
+         # ({:.6}) nats a host. `docs/evaluation.md` says how.\n\
          # Other settings were as configured then: put these sections into the same configuration.\n#\n",
         env!("CARGO_PKG_VERSION"),
         calibration.malicious_hosts,

@@ -15,8 +15,7 @@ use super::args::EvalArgs;
 use super::progress::Bar;
 use super::{Engine, EngineError, Error, Look, Replay, Status, emit, tuned};
 use crate::config::Config;
-use crate::eval::{self, Earlier, Listener, Measures, Report, Request};
-use crate::incident::Summary;
+use crate::eval::{self, Capture, Earlier, Listener, Measures, Report, Request};
 use section::number;
 pub(super) use section::percent;
 
@@ -37,19 +36,7 @@ pub(super) fn execute(
         score: config.score.clone(),
         baselines: args.baselines(),
     };
-    let watched = !request.baselines.is_empty();
-    let bar = Bar::of_captures();
-    let captures = eval::evaluate(
-        &request,
-        |path: &Path, listener: Listener<'_>| {
-            analyse(engine, &config, path, watched.then_some(listener))
-        },
-        |done, of| bar.count(done, of),
-    )?;
-    bar.clear();
-    if captures.is_empty() {
-        return Err(Error::NothingToEvaluate(args.folders.clone()));
-    }
+    let captures = judged(engine, &config, &request)?;
     let mut report = Report::new(&captures, &config.score);
     report.failures = failures(&report.all.measures, args);
     if let Some(earlier) = &earlier {
@@ -70,16 +57,26 @@ pub(super) fn execute(
     Ok(if report.failures.is_empty() { Status::Done } else { Status::Reached })
 }
 
-/// Replays one capture; why not, as a person reads it.
-pub(super) fn analyse(
+/// Replays the captures that are asked for, and holds each against its truth.
+pub(super) fn judged(
     engine: &dyn Engine,
     config: &Config,
-    path: &Path,
-    listener: Option<Listener<'_>>,
-) -> Result<Summary, String> {
-    let inputs = [path.to_owned()];
-    let replay = Replay { inputs: &inputs, threads: 1, events: None, progress: &|_| {}, listener };
-    engine.replay(config, &replay).map_err(|error| chain(&error))
+    request: &Request,
+) -> Result<Vec<Capture>, Error> {
+    let analyse = |path: &Path, listener: Listener<'_>| {
+        let inputs = [path.to_owned()];
+        let listener = (!request.baselines.is_empty()).then_some(listener);
+        let replay =
+            Replay { inputs: &inputs, threads: 1, events: None, progress: &|_| {}, listener };
+        engine.replay(config, &replay).map_err(|error| chain(&error))
+    };
+    let bar = Bar::of_captures();
+    let captures = eval::evaluate(request, analyse, |done, of| bar.count(done, of))?;
+    bar.clear();
+    if captures.is_empty() {
+        return Err(Error::NothingToEvaluate(request.folders.clone()));
+    }
+    Ok(captures)
 }
 
 fn read_earlier(path: &Path) -> Result<Earlier, Error> {

@@ -39,17 +39,6 @@ impl Decoder {
         }
     }
 
-    /// Decodes a frame to its innermost packet: [`link`](Self::link), then
-    /// [`network`](Self::network).
-    ///
-    /// # Errors
-    /// The reason why there is no packet.
-    #[inline]
-    pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Packet<'a>, Skip> {
-        let linked = Self::link(frame)?;
-        self.network(frame, linked)
-    }
-
     /// What a frame shows before its turn. It has ends if it is what nearly every frame is: TCP or
     /// UDP, whole and in no tunnel. What [`plain`](Self::plain) reads is such a frame.
     #[inline]
@@ -57,38 +46,24 @@ impl Decoder {
         plain::glance(frame)
     }
 
-    /// Lends the packet of such a frame to `then`: the same as [`network`](Self::network) gives for
+    /// Lends the packet of such a frame to `then`: the same as [`decode`](Self::decode) gives for
     /// it, sooner.
     #[inline]
     pub fn plain<R>(frame: &Frame<'_>, then: impl FnOnce(&Packet<'_>) -> R) -> Option<R> {
         plain::read(frame, then)
     }
 
-    /// Takes off the link layer. This is all that recognising duplicates needs, and it changes
-    /// nothing, so that a duplicate can be dropped before its fragments are counted twice.
-    ///
-    /// # Errors
-    /// The reason why there is neither IP nor ARP.
-    #[inline]
-    pub fn link<'a>(frame: &Frame<'a>) -> Result<Linked<'a>, Skip> {
-        link::decode(frame)
-    }
-
-    /// Decodes what [`link`](Self::link) found in `frame`, layer by layer. The payload is borrowed
-    /// from the frame, or from the decoder where it was reassembled.
+    /// Decodes a frame layer by layer to its innermost packet. The payload is borrowed from the frame,
+    /// or from the decoder where it was reassembled.
     ///
     /// # Errors
     /// The reason why there is no packet.
     #[inline]
-    pub fn network<'a>(
-        &'a mut self,
-        frame: &Frame<'a>,
-        linked: Linked<'a>,
-    ) -> Result<Packet<'a>, Skip> {
+    pub fn decode<'a>(&'a mut self, frame: &Frame<'a>) -> Result<Packet<'a>, Skip> {
         self.odd.clear();
         let Self { fragments, wholes, odd } = self;
         let mut wholes = wholes.iter_mut();
-        let Linked { mut labels, mut layer, mut missing } = linked;
+        let Linked { mut labels, mut layer, mut missing } = link::decode(frame)?;
         let mut tunnel = None;
 
         for depth in 1.. {

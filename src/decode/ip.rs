@@ -370,7 +370,7 @@ mod tests {
         let arp = ether(0x0806, &[0; 28]);
         let ip_bytes = |frame: &[u8]| {
             let frame = frame_at(0, LinkType::ETHERNET, frame);
-            Decoder::link(&frame).unwrap().ip_bytes().map(<[u8]>::to_vec)
+            Decoder::glance(&frame).ip.map(<[u8]>::to_vec)
         };
 
         assert_eq!(ip_bytes(&padded), Some(ip4(6, &tcp(2, &[]))));

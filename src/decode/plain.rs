@@ -220,8 +220,8 @@ mod tests {
     fn generally(link: LinkType, bytes: &[u8]) -> String {
         let mut decoder = Decoder::new(&DecodeConfig::default());
         let frame = frame_at(0, link, bytes);
-        let linked = Decoder::link(&frame).unwrap();
-        let packet = decoder.network(&frame, linked).unwrap();
+        let linked = link::decode(&frame).unwrap();
+        let packet = decoder.decode(&frame).unwrap();
         format!("{packet:?} {:?} {:?}", packet.ends(), linked.ip_bytes())
     }
 

@@ -134,6 +134,15 @@ pub fn vertical_near_miss(scene: &mut Scene) -> Truth {
 /// How a server announces a passive port (RFC 959 section 4.2).
 const ENTERED: &str = "227 Entering Passive Mode";
 
+/// As far as a worm gets that wants to know what it has found.
+fn smb_greeting() -> Vec<Turn> {
+    let hello = payload::smb_negotiate();
+    vec![
+        says(Side::Client, hello.clone(), hello.len()),
+        says(Side::Server, payload::smb_negotiated(), 400),
+    ]
+}
+
 /// A new host on TCP port 445 every half hour for two days; six of ten attempts fail.
 pub fn slow(scene: &mut Scene) -> Truth {
     let worm = local(44);
@@ -147,11 +156,7 @@ pub fn slow(scene: &mut Scene) -> Truth {
             3..6 => Fate::Unanswered { syns: 3 },
             _ => Fate::Accepted,
         };
-        let hello = payload::smb_negotiate();
-        call.turns = vec![
-            says(Side::Client, hello.clone(), hello.len()),
-            says(Side::Server, payload::smb_negotiated(), 400),
-        ];
+        call.turns = smb_greeting();
         scene.play(call);
     }
     Truth::benign("scan-slow", "one new host on tcp/445 every 30 minutes for 2 days, 60 % fail")
@@ -166,11 +171,7 @@ pub fn slow_hit_list(scene: &mut Scene) -> Truth {
         let jitter = scene.rng.around(Duration::from_secs(300));
         let target = routed(5 + number % 3, 20 + number);
         let mut call = scene.call(turn * 30 * MINUTE + jitter, worm, target, 445);
-        let hello = payload::smb_negotiate();
-        call.turns = vec![
-            says(Side::Client, hello.clone(), hello.len()),
-            says(Side::Server, payload::smb_negotiated(), 400),
-        ];
+        call.turns = smb_greeting();
         scene.play(call);
     }
     Truth::benign("scan-slow", "one new host on tcp/445 every half hour for 4 days, all answer")

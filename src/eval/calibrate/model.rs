@@ -76,7 +76,7 @@ pub struct Constants {
     /// The most that each family can add, in nats.
     pub caps: Caps,
     /// What each detector's evidence is multiplied by, 1 before any fit; those that spoke. The Sigma
-    /// rules, which are many and speak seldom, share the scale of their group (`lateral`).
+    /// rules, which are many and speak seldom, share one (`lateral`).
     pub scales: BTreeMap<String, f64>,
     /// Families that spoke; caps of the others cannot be learned, and stay.
     #[serde(skip)]
