@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::incident::{
-    Alert, EvidenceDoc, HostReport, Incident, Infection, InputSummary, Summary, rounded,
+    Alert, EvidenceDoc, Exposed, HostReport, Incident, Infection, InputSummary, Summary, rounded,
 };
 use crate::net::Service;
 use crate::score::{AllowReport, Verdict};
@@ -20,7 +20,7 @@ struct Document<'a> {
     schema: &'static str,
     inputs: Vec<InputDoc<'a>>,
     hosts: Vec<HostDoc<'a>>,
-    infections: Vec<InfectionDoc>,
+    infections: Vec<InfectionDoc<'a>>,
     incidents: Vec<IncidentDoc<'a>>,
     alerts: &'a [Alert],
     stats: StatsDoc<'a>,
@@ -58,13 +58,22 @@ struct HostDoc<'a> {
 }
 
 #[derive(Serialize)]
-struct InfectionDoc {
+struct InfectionDoc<'a> {
     from: IpAddr,
     to: IpAddr,
     at: Timestamp,
     confidence: f64,
     generation: u32,
     service: Option<Service>,
+    incident: &'a str,
+    reasons: &'a [String],
+    runner_up: Option<RunnerUpDoc>,
+}
+
+#[derive(Serialize)]
+struct RunnerUpDoc {
+    from: IpAddr,
+    confidence: f64,
 }
 
 #[derive(Serialize)]
@@ -74,6 +83,19 @@ struct IncidentDoc<'a> {
     hosts: u64,
     generations: u32,
     reproduction_number: f64,
+    reproduction_interval: [f64; 2],
+    doubling_time_s: Option<f64>,
+    since: Timestamp,
+    updated: Timestamp,
+    exposed: Vec<ExposedDoc>,
+}
+
+#[derive(Serialize)]
+struct ExposedDoc {
+    host: IpAddr,
+    from: IpAddr,
+    service: Service,
+    contacted: bool,
 }
 
 #[derive(Serialize)]
@@ -146,21 +168,44 @@ impl<'a> From<&'a HostReport> for HostDoc<'a> {
     }
 }
 
-impl From<&Infection> for InfectionDoc {
-    fn from(infection: &Infection) -> Self {
-        let &Infection { from, to, at, confidence, generation, service } = infection;
-        Self { from, to, at, confidence: rounded(confidence, 2), generation, service }
+impl<'a> From<&'a Infection> for InfectionDoc<'a> {
+    fn from(infection: &'a Infection) -> Self {
+        Self {
+            from: infection.from,
+            to: infection.to,
+            at: infection.at,
+            confidence: rounded(infection.confidence, 2),
+            generation: infection.generation,
+            service: infection.service,
+            incident: &infection.incident,
+            reasons: &infection.reasons,
+            runner_up: infection
+                .runner_up
+                .map(|(from, sure)| RunnerUpDoc { from, confidence: rounded(sure, 2) }),
+        }
     }
 }
 
 impl<'a> From<&'a Incident> for IncidentDoc<'a> {
     fn from(incident: &'a Incident) -> Self {
+        let (low, high) = incident.reproduction_interval;
         Self {
             id: &incident.id,
             patient_zero: &incident.patient_zero,
             hosts: incident.hosts,
             generations: incident.generations,
             reproduction_number: rounded(incident.reproduction_number, 2),
+            reproduction_interval: [rounded(low, 2), rounded(high, 2)],
+            doubling_time_s: incident.doubling_time.map(|time| rounded(time.as_secs_f64(), 3)),
+            since: incident.since,
+            updated: incident.updated,
+            exposed: incident.exposed.iter().map(ExposedDoc::from).collect(),
         }
+    }
+}
+
+impl From<&Exposed> for ExposedDoc {
+    fn from(&Exposed { host, from, service, contacted }: &Exposed) -> Self {
+        Self { host, from, service, contacted }
     }
 }

@@ -118,6 +118,7 @@ fn summarise(outcome: &Outcome, elapsed: Duration) -> Summary {
         hosts: analysis.scores().hosts().into_iter().map(|host| report(analysis, host)).collect(),
         infections: Vec::new(),
         incidents: Vec::new(),
+        traffic: Vec::new(),
         alerts: alerts(analysis, intake),
         allowed: analysis.allowlist().reports(),
         notices: notices(outcome),

@@ -265,6 +265,9 @@ fn infections_are_compared_as_edges() {
         confidence: 0.9,
         generation: 1,
         service: None,
+        incident: String::new(),
+        reasons: Vec::new(),
+        runner_up: None,
     };
     let mut claims = summary(&[("10.0.0.1", 9.0)]);
     claims.infections = vec![

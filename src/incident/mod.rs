@@ -26,7 +26,7 @@ pub use json::{EvidenceDoc, rounded};
 pub use onset::Onsets;
 pub(crate) use paragraph::span;
 pub use sensor::{SensorWatch, Signs, Trouble};
-pub use summary::{HostReport, Incident, Infection, InputSummary, Summary};
+pub use summary::{Exposed, HostReport, Incident, Infection, InputSummary, Summary, Traffic};
 pub use target::{TargetClass, kind_of};
 
 /// Where an alert stands.

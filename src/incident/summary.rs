@@ -22,6 +22,8 @@ pub struct Summary {
     pub infections: Vec<Infection>,
     /// The trees that infections make.
     pub incidents: Vec<Incident>,
+    /// Who had business with whom, as far as remembered, most connections first.
+    pub traffic: Vec<Traffic>,
     /// Every alert as it stands, in order of time.
     pub alerts: Vec<Alert>,
     /// What each entry of the allowlist hid.
@@ -109,6 +111,12 @@ pub struct Infection {
     pub generation: u32,
     /// Over which service, where known.
     pub service: Option<Service>,
+    /// The incident that it belongs to.
+    pub incident: String,
+    /// What speaks for it, a phrase each, strongest first.
+    pub reasons: Vec<String>,
+    /// Who else could have done it, and how sure that is, 0 to 1.
+    pub runner_up: Option<(IpAddr, f64)>,
 }
 
 /// A tree of infections.
@@ -116,6 +124,10 @@ pub struct Infection {
 pub struct Incident {
     /// Stable across updates.
     pub id: String,
+    /// When the first host was infected, as far as was seen.
+    pub since: Timestamp,
+    /// When it last grew.
+    pub updated: Timestamp,
     /// Hosts that nobody here infected.
     pub patient_zero: Vec<IpAddr>,
     /// Hosts infected, patient zero among them.
@@ -124,4 +136,38 @@ pub struct Incident {
     pub generations: u32,
     /// Mean number of hosts that an infected host infects.
     pub reproduction_number: f64,
+    /// An interval that holds it with 95 %.
+    pub reproduction_interval: (f64, f64),
+    /// In what time the number of infected hosts doubles, where it grew.
+    pub doubling_time: Option<Duration>,
+    /// Who is likely to be next, and why, likeliest first.
+    pub exposed: Vec<Exposed>,
+}
+
+/// A host that an incident may reach next.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Exposed {
+    /// Which.
+    pub host: IpAddr,
+    /// The infected host that could reach it.
+    pub from: IpAddr,
+    /// Over which service.
+    pub service: Service,
+    /// Whether it was contacted over it already; otherwise it merely offers it.
+    pub contacted: bool,
+}
+
+/// What passed between two hosts over one service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Traffic {
+    /// Who called.
+    pub client: IpAddr,
+    /// Who was called.
+    pub server: IpAddr,
+    /// For what.
+    pub service: Service,
+    /// Connections that were let in.
+    pub connections: u64,
+    /// When the last of them began.
+    pub last: Timestamp,
 }
