@@ -9,6 +9,7 @@ use serde::{Deserialize, Deserializer};
 use toml::Spanned;
 use toml::value::Datetime;
 
+use super::errand_file::ErrandFile;
 use super::role::{Role, System};
 use super::worm_file::WormFile;
 use crate::config::units::share;
@@ -47,6 +48,9 @@ pub struct ScenarioFile {
     /// `[[outage]]`.
     #[serde(rename = "outage", default)]
     pub outages: Vec<OutageFile>,
+    /// `[[errand]]`.
+    #[serde(rename = "errand", default)]
+    pub errands: Vec<ErrandFile>,
     /// `[[tap]]`; without any, everything is seen.
     #[serde(rename = "tap", default)]
     pub taps: Vec<TapFile>,

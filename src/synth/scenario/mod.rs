@@ -1,7 +1,7 @@
 //! Captures from scenario files: a house with its people, and perhaps a worm in it.
 //!
-//! A scenario is a file in TOML ([`mod@file`], [`worm_file`]) that becomes a [`world::World`] when it has
-//! been checked. The [`stage::Stage`] lets the world act: habits of hosts ([`apps`]) and worms
+//! A scenario is a file in TOML ([`mod@file`], [`errand_file`], [`worm_file`]) that becomes a [`world::World`] when it has
+//! been checked. The [`stage::Stage`] lets the world act: habits of hosts ([`apps`]), errands ([`errand`]) and worms
 //! ([`worm`]) start conversations ([`tcp`], with what [`speech`], [`smb`], [`tickets`] and
 //! [`inference`] say), and gives one packet after the other. A [`tap::Tap`] makes frames of packets
 //! ([`wire`]), and [`output`] files of frames. Nothing is kept that is over.
@@ -9,6 +9,8 @@
 pub mod apps;
 pub mod body;
 pub mod chance;
+pub mod errand;
+pub mod errand_file;
 pub mod file;
 pub mod inference;
 pub mod names;

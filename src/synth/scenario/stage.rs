@@ -17,6 +17,7 @@ use std::time::Duration;
 use super::super::conversation::{End as Close, Fate, Side};
 use super::super::rng::Rng;
 use super::apps::{Habit, Habits};
+use super::errand::{self, Errands};
 use super::names::Names;
 use super::place::End;
 use super::tcp::{Call, Playing};
@@ -65,6 +66,7 @@ enum Job {
     Media(Box<media::Playing>),
     Habit(u32),
     Worm(Box<Step>),
+    Errand(Box<errand::Step>),
 }
 
 /// What changes about a host.
@@ -91,6 +93,8 @@ pub struct Stage {
     pub names: Names,
     /// What the worms have done.
     pub outbreak: Outbreak,
+    /// How far the errands are.
+    pub errands: Errands,
     agenda: BinaryHeap<Reverse<(Timestamp, u64, u32)>>,
     added: u64,
     jobs: Vec<Option<Job>>,
@@ -117,6 +121,7 @@ impl Stage {
             rng: Rng::new(seed),
             names: Names::new(&world),
             outbreak: Outbreak::new(&world),
+            errands: Errands::default(),
             agenda: BinaryHeap::new(),
             added: 0,
             jobs: Vec::new(),
@@ -132,6 +137,7 @@ impl Stage {
             stage.schedule_habit(index);
         }
         super::worm::begin(&mut stage);
+        errand::begin(&mut stage);
         stage
     }
 
@@ -179,6 +185,10 @@ impl Stage {
                 Job::Worm(step) => {
                     self.free.push(slot);
                     super::worm::act(self, *step);
+                }
+                Job::Errand(step) => {
+                    self.free.push(slot);
+                    errand::act(self, &step);
                 }
             }
         }
@@ -234,6 +244,11 @@ impl Stage {
     /// Lets a worm do a step at `at`.
     pub fn plan(&mut self, at: Timestamp, step: Step) {
         self.add(at, Job::Worm(Box::new(step)));
+    }
+
+    /// Lets an errand do a step at `at`.
+    pub fn plan_errand(&mut self, at: Timestamp, step: errand::Step) {
+        self.add(at, Job::Errand(Box::new(step)));
     }
 
     /// A call from one to the other that begins now: what comes of it follows from who is there,

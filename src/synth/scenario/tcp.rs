@@ -177,6 +177,15 @@ impl Call {
         }
     }
 
+    /// About how long it takes until all is said.
+    pub fn duration(&self) -> Duration {
+        let said: Duration = self.lines.iter().map(|line| line.after).sum();
+        let bytes: u64 = self.lines.iter().map(|line| u64::from(line.body.len())).sum();
+        let trips = self.lines.len() as u32 + 4 + (bytes / 30_000) as u32;
+        said + (self.path.to_client + self.path.to_server) * trips
+            + self.path.gap * (bytes / 1400) as u32
+    }
+
     /// Adds a line.
     pub fn say(&mut self, from: Side, after: Duration, body: Body) {
         self.lines.push(Line { from, after, body });

@@ -11,6 +11,7 @@ use ipnet::Ipv4Net;
 
 use super::super::scene::outside;
 use super::chance::fixed;
+use super::errand_file::ErrandFile;
 use super::file::{BackgroundFile, InternetFile, ScenarioFile, TapFile};
 use super::place::{End, Stack};
 use super::rhythm;
@@ -93,6 +94,21 @@ pub struct Subnet {
     pub nat: Option<Ipv4Addr>,
 }
 
+/// An errand and who has to do with it.
+#[derive(Clone, Debug)]
+pub struct Errand {
+    /// How it goes.
+    pub file: ErrandFile,
+    /// Who does it.
+    pub by: Vec<HostId>,
+    /// Whom they visit.
+    pub to: Vec<HostId>,
+    /// Whom each visit goes through.
+    pub through: Option<HostId>,
+    /// The numbers of those that whoever was visited goes on with.
+    pub then: Vec<usize>,
+}
+
 /// A worm and where it begins.
 #[derive(Clone, Debug)]
 pub struct Plague {
@@ -129,6 +145,8 @@ pub struct World {
     pub internet: InternetFile,
     /// Where something is seen, and of which subnets; `None` for all.
     pub taps: Vec<(TapFile, Option<Vec<u8>>)>,
+    /// The errands.
+    pub errands: Vec<Errand>,
     /// The worms.
     pub worms: Vec<Plague>,
     by_addr: BTreeMap<Ipv4Addr, HostId>,
@@ -324,6 +342,29 @@ mod tests {
         s.toml: `name` in [worm] at line 14, column 8: would begin when the scenario is over: let `after` be less than `duration`
            |
         14 | name = "w"
+           |        ^^^
+        "#);
+    }
+
+    #[test]
+    fn says_what_is_wrong_with_an_errand() {
+        const ERRAND: &str = "[[hosts]]\nrole = \"server\"\nsubnet = \"clients\"\n[[errand]]\nname = \"e\"\nto = [\"server\"]\nbytes = 9\n";
+        insta::assert_snapshot!(complaint(&format!("{ERRAND}over = \"smtp\"")), @r#"
+        s.toml: `over` in [errand] at line 17, column 8: invalid value: string "smtp", expected `smb`, `ssh`, `winrm`, `bittorrent`, `http`, `http/8530`, `tls`, `tls/8443`, `tcp/7680` or `udp/7946`
+           |
+        17 | over = "smtp"
+           |        ^^^^^^
+        "#);
+        insta::assert_snapshot!(complaint(&format!("{ERRAND}over = \"smb\"\nthen = [\"f\"]")), @r#"
+        s.toml: `then` in [errand] at line 18, column 9: no errand is called so: there are `e`
+           |
+        18 | then = ["f"]
+           |         ^^^
+        "#);
+        insta::assert_snapshot!(complaint(&format!("{ERRAND}over = \"smb\"\nafter = \"1m\"")), @r#"
+        s.toml: `name` in [errand] at line 14, column 8: begins by itself, so it needs to know who does it: name them in `by`
+           |
+        14 | name = "e"
            |        ^^^
         "#);
     }

@@ -9,11 +9,13 @@ use toml::Spanned;
 use toml::value::{Datetime, Offset};
 
 use super::super::chance::fixed;
+use super::super::errand::own_port;
+use super::super::errand_file::{ErrandFile, Over};
 use super::super::file::{HostsFile, ScenarioFile};
 use super::super::place::{End, Stack};
 use super::super::role::Role;
 use super::super::worm_file::WormFile;
-use super::{Host, HostId, Party, Plague, Subnet, World};
+use super::{Errand, Host, HostId, Party, Plague, Subnet, World};
 use crate::net::MacAddr;
 use crate::time::Timestamp;
 
@@ -37,6 +39,7 @@ impl World {
             background: file.background,
             internet: file.internet,
             taps: Vec::new(),
+            errands: Vec::new(),
             worms: Vec::new(),
             by_addr: BTreeMap::new(),
             by_name: BTreeMap::new(),
@@ -89,6 +92,13 @@ impl World {
                 return Err((tap.name.span(), what.to_owned()));
             }
             world.taps.push((tap, sees));
+        }
+        let names: Vec<_> =
+            file.errands.iter().map(|errand| errand.name.get_ref().clone()).collect();
+        for errand in file.errands {
+            let errand = world.errand(errand, &names)?;
+            world.open_for(&errand);
+            world.errands.push(errand);
         }
         for worm in file.worms {
             let plague = world.plague(worm)?;
@@ -180,6 +190,74 @@ impl World {
                 .map_or_else(String::new, |near| format!(", as `{near}` is"));
             (name.span(), format!("no host has this name or address: write one{near}"))
         })
+    }
+
+    /// The host of this name or address, or all whose names are this and a number.
+    fn hosts_called(&self, names: &[Spanned<String>]) -> Result<Vec<HostId>, Wrong> {
+        let mut hosts = Vec::new();
+        for name in names {
+            let is_of_group = |host: &Host| {
+                let number = host.name.strip_prefix(name.get_ref().as_str());
+                number
+                    .and_then(|number| number.strip_prefix('-'))
+                    .is_some_and(|number| number.bytes().all(|digit| digit.is_ascii_digit()))
+            };
+            let ids = (0..).map(HostId).zip(&self.hosts);
+            let group: Vec<_> =
+                ids.filter(|(_, host)| is_of_group(host)).map(|(id, _)| id).collect();
+            if group.is_empty() {
+                hosts.push(self.host_called(name)?);
+            } else {
+                hosts.extend(group);
+            }
+        }
+        Ok(hosts)
+    }
+
+    fn errand(&self, file: ErrandFile, names: &[String]) -> Result<Errand, Wrong> {
+        let wrong = |what: &str| Err((file.name.span(), what.to_owned()));
+        if names.iter().filter(|name| *name == file.name.get_ref()).count() > 1 {
+            return wrong("another errand has this name: each needs one of its own");
+        }
+        if file.after.is_some() && file.by.is_empty() {
+            return wrong("begins by itself, so it needs to know who does it: name them in `by`");
+        }
+        if file.every.is_some() && file.after.is_none() {
+            return wrong("comes round, so it needs a first time: say when in `after`");
+        }
+        if file.through.is_some() && (file.over != Over::Ssh || file.fetched) {
+            return wrong("goes through a host, which only what is pushed over `ssh` does");
+        }
+        let mut then = Vec::new();
+        for next in &file.then {
+            let Some(number) = names.iter().position(|name| name == next.get_ref()) else {
+                let known: Vec<_> = names.iter().map(|name| format!("`{name}`")).collect();
+                let what = format!("no errand is called so: there are {}", known.join(", "));
+                return Err((next.span(), what));
+            };
+            then.push(number);
+        }
+        let through = file.through.as_ref().map(|name| self.host_called(name)).transpose()?;
+        let (by, to) = (self.hosts_called(&file.by)?, self.hosts_called(&file.to)?);
+        Ok(Errand { file, by, to, through, then })
+    }
+
+    /// Lets whoever an errand calls listen.
+    fn open_for(&mut self, errand: &Errand) {
+        if matches!(errand.file.over, Over::Udp(_)) {
+            return;
+        }
+        // Who passes on what another has brought is not named: it is one of the same.
+        let is_holder = errand.file.fetched && !errand.by.is_empty();
+        let called = if is_holder { &errand.by } else { &errand.to };
+        for id in called.iter().chain(&errand.through) {
+            let port = errand.file.over.port().unwrap_or_else(|| own_port(self, *id));
+            if let Some(host) = self.hosts.get_mut(id.0 as usize)
+                && !host.services.contains(&port)
+            {
+                host.services = host.services.iter().copied().chain([port]).collect();
+            }
+        }
     }
 
     fn plague(&self, file: WormFile) -> Result<Plague, Wrong> {

@@ -81,19 +81,10 @@ pub(super) fn knock(
     if !is_in && rng.chance(50) {
         call.close = Close::Reset(if rng.chance(50) { Side::Server } else { Side::Client });
     }
-    let took = duration(&call);
+    let took = call.duration();
     let at = stage.now + took;
     stage.play(call);
     accepted.then_some(at)
-}
-
-/// About how long a call takes until all is said.
-fn duration(call: &Call) -> Duration {
-    let said: Duration = call.lines.iter().map(|line| line.after).sum();
-    let bytes: u64 = call.lines.iter().map(|line| u64::from(line.body.len())).sum();
-    let trips = call.lines.len() as u32 + 4 + (bytes / 30_000) as u32;
-    said + (call.path.to_client + call.path.to_server) * trips
-        + call.path.gap * (bytes / 1400) as u32
 }
 
 /// How often it guesses in vain in this attempt.
@@ -270,7 +261,7 @@ pub(super) fn fetch(stage: &mut Stage, worm: usize, host: Party, from: Party) ->
     let what = ("GET", name.as_str(), "/filler.bin");
     let kind = "application/octet-stream";
     http(&mut call, what, kind, (0, size), Duration::from_millis(4), content);
-    let took = duration(&call);
+    let took = call.duration();
     stage.play(call);
     stage.now + took
 }
@@ -304,7 +295,7 @@ pub(super) fn mail(stage: &mut Stage, worm: usize, host: Party, target: Party, r
     let people = (format!("{}@{}", name(&world, host), world.domain), name(&world, target));
     let mut call = stage.call(host, server, 25);
     smtp(&mut call, (&people.0, &people.1), "look at this", size * 4 / 3, content);
-    let took = duration(&call);
+    let took = call.duration();
     stage.play(call);
     if !goes_out && super::can_enter(&world, worm, target) && happens(rng, file.entry.success) {
         let opens = wait(rng, Duration::from_mins(12));
