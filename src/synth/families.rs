@@ -32,13 +32,14 @@ macro_rules! scenario {
     };
 }
 
-/// Scenarios without a capture, which would be too large: name and text.
+/// Scenarios without a capture: too large, or (`over-ssh`) still taken for a worm. Name and text.
 pub const SCENARIOS: &[(&str, &str)] = &[
     ("office.toml", include_str!("../../fixtures/scenarios/office.toml")),
+    ("over-ssh.toml", include_str!("../../fixtures/scenarios/over-ssh.toml")),
     ("week.toml", include_str!("../../fixtures/scenarios/week.toml")),
 ];
 
-/// All of them: worms first, then what looks like one and is none.
+/// All of them: worms first, then what looks like one and is none, and the guards.
 pub const FAMILIES: &[Family] = &[
     Family {
         name: "worm-smb",
@@ -166,6 +167,99 @@ pub const FAMILIES: &[Family] = &[
         found: 0,
         scenario: scenario!("worm-near-miss-models"),
     },
+    Family {
+        name: "guard-distribution",
+        sees: "Packages go from a server to points or mirrors, and from these to everybody, over the same service.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-distribution"),
+    },
+    Family {
+        name: "guard-scan-then-patch",
+        sees: "A scan by order tries every port of everybody; then each host is patched, and calls back.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-scan-then-patch"),
+    },
+    Family {
+        name: "guard-failover",
+        sees: "A load balancer fails, and its standby calls twelve back ends that it has never called.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-failover"),
+    },
+    Family {
+        name: "guard-rolling-update",
+        sees: "Nodes hand an image on from one to the next; new addresses act at once as old ones that vanish did.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-rolling-update"),
+    },
+    Family {
+        name: "guard-backup",
+        sees: "Twenty servers send to a vault, the vault sends as much on to another over SSH, a restore is tried.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-backup"),
+    },
+    Family {
+        name: "guard-swarm",
+        sees: "Fourteen desks exchange pieces, everybody with everybody, on ports of their own, and with strangers.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-swarm"),
+    },
+    Family {
+        name: "guard-gossip",
+        sees: "A rumour goes from member to member of a cluster, the same bytes on one port; a new member joins.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-gossip"),
+    },
+    Family {
+        name: "guard-printers",
+        sees: "Every desk asks ten addresses for printers, of which two are off, and fetches the same driver.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-printers"),
+    },
+    Family {
+        name: "guard-peer-delivery",
+        sees: "An update goes from desk to desk on tcp/7680: whoever has received it hands it out.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-peer-delivery"),
+    },
+    Family {
+        name: "guard-ansible",
+        sees: "A playbook logs in to twenty servers, and to two through a jump host, alike to the byte; each fetches a package.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-ansible"),
+    },
+    Family {
+        name: "guard-agents",
+        sees: "A new agent goes from server to proxy to agent on tcp/10050, and each agent calls back.",
+        spread: 0,
+        found: 0,
+        scenario: scenario!("guard-agents"),
+    },
+];
+
+/// What ordinary operation has that looks like a worm, and where each is: the first is made for it.
+pub const GUARDS: &[(&str, &[&str])] = &[
+    ("software distribution", &["guard-distribution"]),
+    ("a login script at nine", &["worm-near-miss-logon", "worm-near-miss-nat"]),
+    ("a vulnerability scan, then patching", &["guard-scan-then-patch"]),
+    ("a load balancer failing over", &["guard-failover"]),
+    ("a rolling update of Kubernetes", &["guard-rolling-update"]),
+    ("backup, fan-in and fan-out", &["guard-backup", "worm-near-miss-racks"]),
+    ("a BitTorrent swarm", &["guard-swarm", "innocent-file-sharing"]),
+    ("gossip of a cluster", &["guard-gossip"]),
+    ("discovery of printers", &["guard-printers", "innocent-discovery"]),
+    ("updates delivered by peers", &["guard-peer-delivery", "worm-near-miss-office"]),
+    ("an administrator with Ansible", &["guard-ansible", "innocent-automation"]),
+    ("monitoring agents upgrading", &["guard-agents", "innocent-monitoring"]),
 ];
 
 impl Family {

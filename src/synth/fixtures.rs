@@ -7,7 +7,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::families::{FAMILIES, SCENARIOS};
+use super::families::{FAMILIES, GUARDS, SCENARIOS};
 use super::pcap::{Resolution, write_file};
 use super::scene::Scene;
 use super::truth::Truth;
@@ -266,12 +266,31 @@ fn readme() -> String {
          store.\n\n\
          | fixture | what to see | found |\n| --- | --- | --: |\n",
     );
-    for family in FAMILIES {
+    for family in FAMILIES.iter().filter(|family| !family.name.starts_with("guard-")) {
         let found = match family.spread {
             0 => "nobody, as it should be".to_owned(),
             spread => format!("{} of {spread}", family.found),
         };
         writeln!(text, "| `{}` | {} | {found} |", family.name, family.sees)
+            .expect("a string takes any text");
+    }
+    text.push_str(
+        "\n## Guards\n\n\
+         What ordinary operation has that looks like a worm, each with the capture that has it: hosts\n\
+         that receive something over a service and then do the same to others, hosts that suddenly call\n\
+         everybody, addresses that nobody had before. Nobody in them may be suspicious, and nothing in\n\
+         them is an infection. In `guard-scan-then-patch` the scanner's truth is `unknown`: it does scan.\n\
+         `scenarios/over-ssh.toml` is a guard that is not kept yet: jump hosts and mirrors over SSH are\n\
+         taken for a worm.\n\n\
+         | what | fixture | what looks like a worm | also in |\n| --- | --- | --- | --- |\n",
+    );
+    let sees = |name: &str| {
+        FAMILIES.iter().find(|family| family.name == name).map_or("", |family| family.sees)
+    };
+    for (what, fixtures) in GUARDS {
+        let Some((first, others)) = fixtures.split_first() else { continue };
+        let others: Vec<_> = others.iter().map(|name| format!("`{name}`")).collect();
+        writeln!(text, "| {what} | `{first}` | {} | {} |", sees(first), others.join(", "))
             .expect("a string takes any text");
     }
     text
