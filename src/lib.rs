@@ -19,6 +19,7 @@ pub mod inventory;
 pub mod net;
 pub mod pipeline;
 pub mod proto;
+pub mod report;
 pub mod rules;
 pub mod score;
 pub mod sink;

@@ -8,6 +8,7 @@ use clap_complete::Shell;
 use ipnet::IpNet;
 
 use crate::eval::baseline::Baseline;
+use crate::report::Format;
 use crate::score::Verdict;
 
 /// A passive sensor that sees network worms by what no worm can avoid.
@@ -80,6 +81,13 @@ pub(super) struct ReplayArgs {
     /// Write the events into this folder as JSON lines, a file a kind, in Zeek's names.
     #[arg(long, value_name = "DIR")]
     pub(super) events: Option<PathBuf>,
+    /// Write a page with pictures into this file: who infected whom over time, and each score explained.
+    /// It is one file of HTML that loads nothing.
+    #[arg(long, value_name = "FILE")]
+    pub(super) report: Option<PathBuf>,
+    /// Write who infected whom as a graph on standard output, and nothing else.
+    #[arg(long, value_name = "FORMAT", conflicts_with = "json")]
+    pub(super) graph: Option<GraphFormat>,
     /// Threads to use; the result does not depend on it.
     #[arg(long, value_name = "N", default_value_t = cores(), value_parser = positive)]
     pub(super) threads: usize,
@@ -103,6 +111,26 @@ impl From<FailOn> for Verdict {
         match fail_on {
             FailOn::Suspicious => Self::Suspicious,
             FailOn::Malicious => Self::Malicious,
+        }
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum GraphFormat {
+    /// For Graphviz.
+    Dot,
+    /// For wikis and issue trackers.
+    Mermaid,
+    /// Nodes and edges, as NetworkX and D3 read them.
+    Json,
+}
+
+impl From<GraphFormat> for Format {
+    fn from(format: GraphFormat) -> Self {
+        match format {
+            GraphFormat::Dot => Self::Dot,
+            GraphFormat::Mermaid => Self::Mermaid,
+            GraphFormat::Json => Self::Json,
         }
     }
 }
@@ -338,6 +366,8 @@ mod tests {
             "replay a --threads 0",
             "replay a --home-net 10.0.0.0/33",
             "replay a --fail-on benign",
+            "replay a --graph svg",
+            "replay a --graph dot --json",
             "eval",
             "eval d --min-recall 95",
             "eval d --baseline snort",

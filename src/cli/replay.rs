@@ -14,6 +14,7 @@ use super::progress::Bar;
 use super::{Engine, Error, Look, Replay, Status, emit, replay_json, tuned};
 use crate::detect::Evidence;
 use crate::incident::{AlertKind, HostReport, Severity, Summary, kind_of, span};
+use crate::report;
 use crate::score::Verdict;
 use crate::time::Timestamp;
 
@@ -47,7 +48,17 @@ pub(super) fn execute(
     if let Some(path) = &args.alerts {
         write_alerts(path, &summary)?;
     }
-    let text = if args.json { replay_json::render(&summary) } else { render(&summary, look) };
+    if let Some(path) = &args.report {
+        std::fs::write(path, report::html(&summary, &config.score))
+            .map_err(|source| Error::Write { path: path.clone(), source })?;
+    }
+    let text = if args.json {
+        replay_json::render(&summary)
+    } else if let Some(format) = args.graph {
+        report::graph(&summary, format.into())
+    } else {
+        render(&summary, look)
+    };
     emit(out, &text)?;
     let worst = summary.hosts.iter().map(|report| report.score.verdict).max();
     let reached = args.fail_on.is_some_and(|limit| worst >= Some(Verdict::from(limit)));
@@ -73,6 +84,7 @@ pub(super) fn render(summary: &Summary, look: Look) -> String {
     let mut page = String::new();
     header(&mut page, summary);
     hosts(&mut page, summary, look);
+    infections(&mut page, summary, look);
     alerts(&mut page, summary, look);
     unusual(&mut page, summary);
     page
@@ -196,6 +208,19 @@ fn styled(cell: Cell, look: Look, style: anstyle::Style) -> Cell {
     } else {
         cell
     }
+}
+
+/// Who infected whom, as trees.
+fn infections(page: &mut String, summary: &Summary, look: Look) {
+    let tree = report::text_tree(summary);
+    if tree.is_empty() {
+        return;
+    }
+    line!(page, "\n{}\n", look.paint(BOLD, "Who infected whom"));
+    for text in tree.lines() {
+        line!(page, "{}", clean(text));
+    }
+    line!(page, "");
 }
 
 fn alerts(page: &mut String, summary: &Summary, look: Look) {

@@ -238,6 +238,35 @@ fn alerts_go_to_a_file_one_a_line() {
 }
 
 #[test]
+fn a_report_goes_to_a_file_and_the_text_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.html");
+    let engine = Canned(Ok(outbreak()));
+
+    let (_, text) = type_in(&["replay", "x", "--report", path.to_str().unwrap()], &engine);
+    let (nowhere, _) = type_in(&["replay", "x", "--report", "/nowhere/report.html"], &engine);
+
+    let page = std::fs::read_to_string(&path).unwrap();
+    assert!(page.starts_with("<!DOCTYPE html>") && page.contains("214 of 220 first contacts"));
+    assert_eq!(text, type_in(&["replay", "x"], &engine).1);
+    assert_eq!(nowhere.unwrap_err().to_string(), "cannot write /nowhere/report.html");
+}
+
+#[test]
+fn who_infected_whom_is_drawn_as_text_or_as_a_graph_alone() {
+    let summary = Summary { hosts: outbreak().hosts, ..crate::report::testing::outbreak() };
+    let engine = Canned(Ok(summary));
+
+    let (_, page) = type_in(&["replay", "x"], &engine);
+    let (_, graph) = type_in(&["replay", "x", "--graph", "mermaid"], &engine);
+
+    let (before, tree) = page.split_once("\nWho infected whom\n\nworm-1: ").unwrap();
+    assert!(before.contains("scan.horizontal"), "{page}");
+    assert!(tree.contains("\n├─ 08:13:00 tcp/445 97 % → 10.0.0.2"), "{page}");
+    assert!(graph.starts_with("flowchart LR\n") && !graph.contains("Who infected whom"));
+}
+
+#[test]
 fn home_nets_can_be_given_on_the_spot() {
     let words = ["replay", "x", "--json", "--home-net", "192.0.2.0/24"];
 
