@@ -9,7 +9,7 @@ const COLUMNS = [
   { title: "infected", cell: (host) => infectedCell(host), key: (host) => (host.member ? ms(host.member.at) : Infinity) },
   { title: "first evidence (UTC)", cell: (host) => second(host.first), key: (host) => host.first },
   { title: "detectors", cell: (host) => make("span", { class: "list" }, host.detectors.join(", ")), key: (host) => host.detectors.join() },
-  { title: "what it is", cell: (host) => host.kind, key: (host) => host.kind },
+  { title: "what it is", cell: (host) => make("span", { class: "list" }, host.kind), key: (host) => host.kind },
   { title: "connections", cell: (host) => String(host.connections), key: (host) => host.connections },
 ];
 
