@@ -91,6 +91,7 @@ impl Budgets {
             ("fragments", config.decode.budget.0),
             ("hosts", config.inventory.budget.0),
             ("rules", config.rules.budget.0),
+            ("traffic", config.inventory.traffic.0),
         ]))
     }
 }
@@ -153,11 +154,13 @@ fn view_of(analysis: &Analysis, host: &HostScore) -> HostView {
 impl Publisher {
     /// Alerts when the sensor itself begins to miss something.
     fn look_at_sensor(&mut self, now: Timestamp, analysis: &Analysis, stats: &Stats) {
+        // To forget old business with the Internet is what that table is for.
+        let tables = stats.tables.iter().filter(|table| table.name != "traffic");
         let drops = stats.interfaces.iter().map(|seen| (seen.name.clone(), seen.kernel_drops));
         let signs = Signs {
             one_way: analysis.inventory().visibility().warning(),
             drops: drops.filter_map(|(name, drops)| Some((name, drops?))).collect(),
-            evictions: stats.tables.iter().map(|table| (table.name, table.evictions)).collect(),
+            evictions: tables.map(|table| (table.name, table.evictions)).collect(),
         };
         let mut changed = Vec::new();
         self.sensor.look(now, analysis.alerts().sensor(), &signs, &mut changed);
@@ -230,6 +233,12 @@ impl Publisher {
                 inventory.len() as u64,
                 bytes(inventory.state_bytes()),
                 inventory.evicted(),
+            ),
+            table(
+                "traffic",
+                inventory.traffic().len() as u64,
+                bytes(inventory.traffic().state_bytes()),
+                inventory.traffic().evicted(),
             ),
             table(
                 "rules",

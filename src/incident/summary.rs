@@ -24,6 +24,8 @@ pub struct Summary {
     pub incidents: Vec<Incident>,
     /// Who had business with whom, as far as remembered, most connections first.
     pub traffic: Vec<Traffic>,
+    /// Pairs of hosts and services whose business was forgotten for want of space.
+    pub traffic_forgotten: u64,
     /// Every alert as it stands, in order of time.
     pub alerts: Vec<Alert>,
     /// What each entry of the allowlist hid.

@@ -5,6 +5,7 @@ mod networks;
 mod roles;
 mod table;
 mod tally;
+mod traffic;
 mod visibility;
 
 use std::collections::BTreeMap;
@@ -19,6 +20,7 @@ pub use networks::Networks;
 pub use roles::{Role, RolesConfig};
 pub use table::{Table, Weigh};
 pub use tally::{Tally, mix, stable_hash};
+pub use traffic::Traffic;
 pub use visibility::{Visibility, VisibilityConfig};
 
 use crate::config::units::{self, ByteSize};
@@ -42,6 +44,10 @@ pub struct InventoryConfig {
     /// Bytes that the hosts may take; the outsider seen least recently is forgotten first.
     #[serde(deserialize_with = "units::budget")]
     pub budget: ByteSize,
+    /// Bytes that the memory of who has business with whom may take; business with outsiders is
+    /// forgotten first.
+    #[serde(deserialize_with = "units::budget")]
+    pub traffic: ByteSize,
     /// From when on behaviour makes a role.
     pub roles: RolesConfig,
     /// When a capture counts as seen in one direction only.
@@ -54,6 +60,7 @@ impl Default for InventoryConfig {
             home_nets: Networks::private(),
             allowed_scanners: Networks::default(),
             budget: ByteSize::mib(64),
+            traffic: ByteSize::mib(32),
             roles: RolesConfig::default(),
             visibility: VisibilityConfig::default(),
         }
@@ -68,6 +75,7 @@ impl Default for InventoryConfig {
 pub struct Inventory {
     config: InventoryConfig,
     hosts: Table<IpAddr, Host>,
+    traffic: Traffic,
     forwarders: Table<MacAddr, Tally>,
     /// Internal hosts in each /24 or /64.
     inhabited: BTreeMap<IpAddr, u32>,
@@ -88,6 +96,7 @@ impl Inventory {
     pub fn new(config: &InventoryConfig) -> Self {
         Self {
             hosts: Table::new(config.budget.0),
+            traffic: Traffic::new(config.traffic.0),
             forwarders: Table::new(config.budget.0 / FORWARDERS_SHARE),
             inhabited: BTreeMap::new(),
             visibility: Visibility::new(config.visibility.clone()),
@@ -192,6 +201,11 @@ impl Inventory {
         self.last_outsider.is_none_or(|last| moment.since(last) >= UPLINK_QUIET)
     }
 
+    /// Who has business with whom.
+    pub fn traffic(&self) -> &Traffic {
+        &self.traffic
+    }
+
     /// When the first event came.
     pub fn since(&self) -> Option<Timestamp> {
         self.first_event
@@ -217,7 +231,7 @@ impl Inventory {
         self.hosts.evicted()
     }
 
-    /// Bytes held.
+    /// Bytes held, but for those of [`Inventory::traffic`], which has a budget of its own.
     pub fn state_bytes(&self) -> usize {
         self.hosts.bytes()
             + self.forwarders.bytes()
@@ -228,6 +242,9 @@ impl Inventory {
         let (client, server, service) = (talk.client.addr, talk.server.addr, talk.service());
         let is_answered = contact.outcome == Some(Outcome::Accepted) && contact.server_packets > 0;
         let asked = !matches!(contact.opening, Opening::SynAck | Opening::Rst);
+        if matches!(contact.outcome, Some(Outcome::Accepted | Outcome::AppFailed)) {
+            self.on_business(talk, contact);
+        }
         if contact.client_packets > 0 {
             let is_internal = self.is_internal(server);
             self.change(ts, client, |host| {
@@ -246,6 +263,17 @@ impl Inventory {
                     }
                 }
             });
+        }
+    }
+
+    /// Remembers who was let in. Echoes are nobody's business.
+    fn on_business(&mut self, talk: &Conversation, contact: &Contact) {
+        let (client, server) = (talk.client.addr, talk.server.addr);
+        let ours = (self.is_internal(client), self.is_internal(server));
+        let counts = !contact.to_group && talk.transport != Transport::Icmp;
+        if counts && ours != (false, false) {
+            let is_own = ours == (true, true);
+            self.traffic.add((client, server, talk.service()), contact.start, is_own);
         }
     }
 

@@ -141,6 +141,11 @@ impl<K: Eq + Hash, V: Weigh> Table<K, V> {
         self.entries.iter().flatten().map(|(_, value)| value)
     }
 
+    /// The entries, in no order that an output may depend on.
+    pub fn entries(&self) -> impl Iterator<Item = (&K, &V)> {
+        self.entries.iter().flatten().map(|(key, value)| (key, value))
+    }
+
     /// Entries held.
     pub fn len(&self) -> usize {
         self.index.len()
