@@ -30,6 +30,9 @@ pub(super) enum Command {
     Run(RunArgs),
     /// Take a host's score apart, so that the sum can be redone on paper.
     Explain(ExplainArgs),
+    /// Say what to cut so that an incident reaches nothing clean, and what that costs; it only
+    /// prints.
+    Contain(ContainArgs),
     /// Measure detection against captures with ground truth (`NAME.truth.toml`) beside them.
     Eval(EvalArgs),
     /// Write a labelled capture of a network that a scenario file describes; nothing is ever sent.
@@ -157,6 +160,31 @@ pub(super) struct ExplainArgs {
     pub(super) json: bool,
     #[command(flatten)]
     pub(super) tuning: Tuning,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ContainArgs {
+    /// Capture files, folders of them, or `-` for standard input; several are one timeline.
+    #[arg(required = true, value_name = "INPUT")]
+    pub(super) inputs: Vec<PathBuf>,
+    /// Only this incident.
+    #[arg(long, value_name = "ID")]
+    pub(super) incident: Option<String>,
+    /// How to write it.
+    #[arg(long, value_name = "FORMAT", default_value = "table")]
+    pub(super) format: ContainFormat,
+    #[command(flatten)]
+    pub(super) tuning: Tuning,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(super) enum ContainFormat {
+    /// A table to read.
+    Table,
+    /// A ruleset for `nft -f`.
+    Nftables,
+    /// One JSON document.
+    Json,
 }
 
 #[derive(Debug, Args)]
@@ -368,6 +396,8 @@ mod tests {
             "replay a --fail-on benign",
             "replay a --graph svg",
             "replay a --graph dot --json",
+            "contain",
+            "contain a --format iptables",
             "eval",
             "eval d --min-recall 95",
             "eval d --baseline snort",

@@ -90,9 +90,21 @@ pub enum Error {
     /// The daemon knows nothing of the host.
     #[error("the daemon has nothing against {0}")]
     UnknownHost(IpAddr),
+    /// There is no such incident.
+    #[error("no incident `{id}` in the input, {}", only(known))]
+    UnknownIncident {
+        /// What was asked for.
+        id: String,
+        /// What there is.
+        known: Vec<String>,
+    },
     /// The daemon's answer makes no sense.
     #[error("cannot understand the daemon's answer")]
     Answer(#[source] serde_json::Error),
+}
+
+fn only(known: &[String]) -> String {
+    if known.is_empty() { "nor any other".to_owned() } else { format!("only {}", known.join(", ")) }
 }
 
 fn listed(paths: &[PathBuf]) -> String {

@@ -5,6 +5,7 @@
 mod args;
 mod calibrate;
 mod config;
+mod contain;
 mod error;
 mod eval;
 mod explain;
@@ -102,6 +103,7 @@ pub fn execute(
             engine.run(config, &args.config).map_err(Error::Run)?;
             Ok(Status::Done)
         }
+        Command::Contain(args) => contain::execute(&args, engine, out, look),
         Command::Explain(args) => explain::execute(&args, engine, out),
         Command::Eval(args) => eval::execute(&args, engine, out, look),
         Command::Synth(args) => synth::execute(&args, out),

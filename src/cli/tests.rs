@@ -1,6 +1,7 @@
 //! What a person sees, from a summary made by hand.
 
 mod calibrate;
+mod contain;
 mod eval;
 
 use std::sync::Arc;
