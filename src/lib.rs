@@ -19,6 +19,7 @@ mod index;
 pub mod inventory;
 pub mod net;
 pub mod pipeline;
+pub mod propagation;
 pub mod proto;
 pub mod report;
 pub mod rules;

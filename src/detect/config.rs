@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::propagation;
+
 use super::{
     Detector, arp, bruteforce, dark, edge, horizontal, host_awakened, host_new, icmp, shared, slow,
     spray, vertical,
@@ -43,6 +45,9 @@ pub struct DetectConfig {
     /// A host administers another one for the first time.
     #[serde(rename = "novelty.edge")]
     pub edge: edge::Config,
+    /// A host that was entered goes on as its intruder does.
+    #[serde(rename = "propagation.turn")]
+    pub turn: propagation::Config,
     /// A device appears.
     #[serde(rename = "host.new")]
     pub host_new: host_new::Config,
@@ -73,7 +78,8 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
 
 /// The ids of every detector there is, in the same order.
 pub fn ids() -> Vec<&'static str> {
-    all(&DetectConfig::default()).iter().map(|detector| detector.id()).collect()
+    let all = all(&DetectConfig::default());
+    all.iter().map(|detector| detector.id()).chain([propagation::Propagation::ID]).collect()
 }
 
 #[cfg(test)]
@@ -109,7 +115,7 @@ mod tests {
 
         let left: Vec<_> = all(&config).iter().map(|detector| detector.id()).collect();
 
-        assert_eq!(left.len(), ids().len() - 1);
+        assert_eq!(left.len(), all(&DetectConfig::default()).len() - 1);
         assert!(!left.contains(&"scan.slow"));
     }
 
@@ -117,8 +123,8 @@ mod tests {
     fn has_a_detector_for_every_section() {
         let config = toml::to_string(&DetectConfig::default()).unwrap();
 
-        for detector in all(&DetectConfig::default()) {
-            assert!(config.contains(&format!("[\"{}\"]", detector.id())), "{}", detector.id());
+        for id in ids() {
+            assert!(config.contains(&format!("[\"{id}\"]")), "{id}");
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::incident::{Alert, SensorWatch, Signs};
 use crate::inventory::Role;
 use crate::pipeline::published::{HostView, InterfaceStats, Published, Stats, TableStats};
 use crate::pipeline::{self, Analysis, Observer, Options, Turn, View};
+use crate::propagation::Propagation;
 use crate::score::HostScore;
 use crate::sink::alerts::AlertSink;
 use crate::source::live::LiveSource;
@@ -91,6 +92,7 @@ impl Budgets {
             ("fragments", config.decode.budget.0),
             ("hosts", config.inventory.budget.0),
             ("rules", config.rules.budget.0),
+            ("propagation", config.detect.turn.budget.0),
             ("traffic", config.inventory.traffic.0),
         ]))
     }
@@ -245,6 +247,12 @@ impl Publisher {
                 analysis.rules().len() as u64,
                 bytes(analysis.rules().state_bytes()),
                 analysis.rules().evicted(),
+            ),
+            table(
+                "propagation",
+                analysis.propagation().map_or(0, |own| own.len() as u64),
+                bytes(analysis.propagation().map_or(0, Propagation::state_bytes)),
+                analysis.propagation().map_or(0, Propagation::evicted),
             ),
             table(
                 "scores",

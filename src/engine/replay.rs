@@ -12,6 +12,7 @@ use crate::event::Event;
 use crate::incident::{Alert, HostReport, InputSummary, Summary, Trouble};
 use crate::inventory::Role;
 use crate::pipeline::{self, Analysis, IntakeStats, Observer, Options, Outcome};
+use crate::propagation::Propagation;
 use crate::score::HostScore;
 use crate::sink::events::{EventWriter, EventsError};
 use crate::source::{CaptureSet, Frame, InputReport, Next, Source};
@@ -113,11 +114,12 @@ impl Observer for Recorder<'_> {
 fn summarise(outcome: &Outcome, elapsed: Duration) -> Summary {
     let Outcome { analysis, intake, .. } = outcome;
     let inventory = analysis.inventory();
+    let account = analysis.account();
     Summary {
         inputs: inputs(intake),
         hosts: analysis.scores().hosts().into_iter().map(|host| report(analysis, host)).collect(),
-        infections: Vec::new(),
-        incidents: Vec::new(),
+        infections: account.infections,
+        incidents: account.incidents,
         traffic: inventory.traffic().listed(),
         traffic_forgotten: inventory.traffic().evicted(),
         alerts: alerts(analysis, intake),
@@ -138,7 +140,15 @@ fn notices(outcome: &Outcome) -> Vec<String> {
     let copied = (copies > 0).then(|| {
         format!("{copies} packets are copies of others (two mirror ports?) and were counted once")
     });
-    outcome.analysis.inventory().visibility().warning().into_iter().chain(copied).collect()
+    let forgotten = outcome.analysis.propagation().map_or(0, Propagation::evicted);
+    let forgotten = (forgotten > 0).then(|| {
+        format!(
+            "{forgotten} hosts and manners were forgotten for want of memory: who infected whom may \
+             lack them (detect.\"propagation.turn\".budget)"
+        )
+    });
+    let one_way = outcome.analysis.inventory().visibility().warning();
+    one_way.into_iter().chain(copied).chain(forgotten).collect()
 }
 
 /// The alerts about hosts, and those about what the captures do not show.

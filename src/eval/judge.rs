@@ -218,7 +218,8 @@ fn infected_before_alert(truth: &Truth, hosts: &[Judged], summary: &Summary) -> 
 
 fn edges(truth: &Truth, summary: &Summary) -> Edges {
     let real: BTreeSet<_> = truth.infections.iter().map(|i| (i.from, i.to)).collect();
-    let claimed: BTreeSet<_> = summary.infections.iter().map(|i| (i.from, i.to)).collect();
+    let claimed = summary.infections.iter().filter(|infection| infection.is_likely());
+    let claimed: BTreeSet<_> = claimed.map(|i| (i.from, i.to)).collect();
     let hit = claimed.intersection(&real).count() as u64;
     // Where the truth names no infection and is not benign, it says nothing about them.
     let contradicts = truth.benign || !real.is_empty();

@@ -50,7 +50,7 @@ impl Open {
 }
 
 /// Sixteen hexadecimal digits that stand for `name`.
-pub(super) fn digest(name: &str) -> String {
+pub(crate) fn digest(name: &str) -> String {
     Sha1::digest(name).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
@@ -137,6 +137,14 @@ impl AlertBook {
             }
         }
         self.evict();
+    }
+
+    /// Takes that `host` belongs to an incident: its open alerts say so from now on.
+    pub fn join(&mut self, host: IpAddr, incident: &str) {
+        let alerts = self.open.values_mut().map(|open| &mut open.alert);
+        for alert in alerts.filter(|alert| alert.host == Some(host)) {
+            alert.incident = Some(incident.to_owned());
+        }
     }
 
     /// Closes what has been quiet for long enough.
@@ -261,6 +269,7 @@ impl AlertBook {
         let facts = facts.merged_with(known);
         let mut alert = composer.compose(identity, view, facts);
         alert.id.clone_from(&known.id);
+        alert.incident.clone_from(&known.incident);
         alert.ts = known.ts;
         alert.status = Status::Update;
         self.bytes = (self.bytes + cost(&alert)).saturating_sub(cost(known));

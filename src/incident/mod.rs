@@ -20,6 +20,7 @@ use crate::score::Verdict;
 use crate::time::Timestamp;
 
 pub use alerts::AlertBook;
+pub(crate) use alerts::digest;
 pub use compose::CommunityId;
 pub use config::AlertConfig;
 pub use json::{EvidenceDoc, rounded};

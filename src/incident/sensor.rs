@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::score::Verdict;
 use crate::time::Timestamp;
 
-use super::alerts::digest;
+use super::digest;
 use super::{Alert, AlertKind, Severity, Status, TargetClass};
 
 /// Packet time without further signs after which a trouble is over. Ten minutes: bursts that

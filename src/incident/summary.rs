@@ -121,6 +121,13 @@ pub struct Infection {
     pub runner_up: Option<(IpAddr, f64)>,
 }
 
+impl Infection {
+    /// Whether it is likelier than not.
+    pub fn is_likely(&self) -> bool {
+        self.confidence >= 0.5
+    }
+}
+
 /// A tree of infections.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incident {

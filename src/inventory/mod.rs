@@ -216,6 +216,11 @@ impl Inventory {
         self.hosts.values().map(|host| host.last_seen.since(host.first_seen)).sum()
     }
 
+    /// Own hosts known.
+    pub fn own_hosts(&self) -> u64 {
+        self.inhabited.values().map(|count| u64::from(*count)).sum()
+    }
+
     /// Hosts known.
     pub fn len(&self) -> usize {
         self.hosts.len()

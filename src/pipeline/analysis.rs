@@ -9,6 +9,7 @@ use crate::detect::{self, Detector, Evidence, Sight};
 use crate::event::{Body, Event, community_id};
 use crate::incident::{Alert, AlertBook, Onsets};
 use crate::inventory::{Fetch, Inventory, InventoryConfig, Networks};
+use crate::propagation::{Account, Propagation};
 use crate::rules::Rules;
 use crate::score::{Allowlist, Explanation, HostScore, ScoreBoard};
 use crate::time::Timestamp;
@@ -18,6 +19,7 @@ pub struct Analysis {
     inventory: Inventory,
     detectors: Vec<Box<dyn Detector>>,
     rules: Rules,
+    propagation: Option<Propagation>,
     scores: ScoreBoard,
     alerts: AlertBook,
     onsets: Onsets,
@@ -62,6 +64,8 @@ impl Analysis {
             inventory: Inventory::new(&inventory),
             detectors: detect::all(&config.detect),
             rules: Rules::new(&config.rules),
+            propagation: is_on(config, Propagation::ID)
+                .then(|| Propagation::new(&config.detect.turn, config.score.prior)),
             scores: ScoreBoard::new(&config.score),
             alerts: AlertBook::new(&config.alerts, &config.network, config.sensor.name(), |talk| {
                 community_id(talk, 0)
@@ -131,6 +135,11 @@ impl Analysis {
         if !(may_hide && self.allowlist.hides_event("lateral", event)) {
             self.rules.on_event(event, &self.inventory, &mut self.evidence);
         }
+        if let Some(propagation) = &mut self.propagation
+            && !(may_hide && self.allowlist.hides_event(Propagation::ID, event))
+        {
+            propagation.on_event(event, &self.inventory, &mut self.evidence);
+        }
         if !self.evidence.is_empty() {
             self.weigh(event.ts, observer);
         }
@@ -142,6 +151,9 @@ impl Analysis {
         for detector in &mut self.detectors {
             detector.on_tick(now, &self.inventory, &mut self.evidence);
         }
+        if let Some(propagation) = &mut self.propagation {
+            propagation.on_tick(now, &mut self.evidence);
+        }
         self.scores.advance(now);
         self.weigh(now, observer);
         self.alerts.on_tick(now, &mut self.changed);
@@ -151,6 +163,10 @@ impl Analysis {
     /// Ends: what the detectors held back comes out; open alerts stay open.
     pub fn finish(&mut self, now: Timestamp, observer: &mut dyn Observer) {
         self.on_tick(now, observer);
+        if let Some(propagation) = &mut self.propagation {
+            propagation.finish(now, &mut self.evidence);
+            self.weigh(now, observer);
+        }
     }
 
     fn weigh(&mut self, now: Timestamp, observer: &mut dyn Observer) {
@@ -163,15 +179,23 @@ impl Analysis {
             self.touched.push(change.host);
             if let Some(host) = self.scores.get(change.host) {
                 self.alerts.on_change(host, now, &mut self.changed);
+                if let Some(propagation) = &mut self.propagation {
+                    propagation.on_score(host, self.scores.config(), now);
+                }
             }
         }
         self.tell(observer);
     }
 
     fn tell(&mut self, observer: &mut dyn Observer) {
-        for alert in self.changed.drain(..) {
+        for mut alert in self.changed.drain(..) {
             if let Some(host) = alert.host {
                 self.onsets.on_alert(host);
+                let incident = self.propagation.as_ref().and_then(|own| own.incident_of(host));
+                if let Some(incident) = incident {
+                    self.alerts.join(host, &incident);
+                    alert.incident = Some(incident);
+                }
             }
             observer.on_alert(&alert);
         }
@@ -193,6 +217,17 @@ impl Analysis {
     /// The rules and what they remember.
     pub const fn rules(&self) -> &Rules {
         &self.rules
+    }
+
+    /// What is remembered of who did what to whom; nothing where that is switched off.
+    pub const fn propagation(&self) -> Option<&Propagation> {
+        self.propagation.as_ref()
+    }
+
+    /// Who infected whom, as of now.
+    pub fn account(&self) -> Account {
+        let propagation = self.propagation.as_ref();
+        propagation.map(|propagation| propagation.account(&self.inventory)).unwrap_or_default()
     }
 
     /// The scores.
@@ -229,8 +264,18 @@ impl Analysis {
     /// Bytes that each detector holds, by its id.
     pub fn detector_bytes(&self) -> impl Iterator<Item = (&'static str, usize)> {
         let rules = std::iter::once(("rules", self.rules.state_bytes()));
-        self.detectors.iter().map(|detector| (detector.id(), detector.state_bytes())).chain(rules)
+        let propagation = self.propagation.iter().map(|own| (Propagation::ID, own.state_bytes()));
+        self.detectors
+            .iter()
+            .map(|detector| (detector.id(), detector.state_bytes()))
+            .chain(rules)
+            .chain(propagation)
     }
+}
+
+/// Whether a detector is not switched off.
+fn is_on(config: &Config, detector: &str) -> bool {
+    !config.detect.disabled.iter().any(|id| id == detector)
 }
 
 #[cfg(test)]

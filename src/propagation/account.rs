@@ -1,0 +1,270 @@
+//! What is told of the trees: infections and incidents, as reports and JSON show them.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::Propagation;
+use super::exchange::{Axis, Exchange};
+use super::forest::{Tree, Turned, Way, probability};
+use crate::detect::spoken;
+use crate::incident::{Exposed, Incident, Infection, digest};
+use crate::inventory::Inventory;
+
+/// Infections less likely than this are not told.
+const SURE_MIN: f64 = 0.2;
+/// A tree that is less likely a worm's than this is no incident.
+const INCIDENT_MIN: f64 = 0.5;
+/// Hosts told that may be next.
+const EXPOSED_MAX: usize = 32;
+
+/// Everything that is known of who infected whom.
+#[derive(Clone, Debug, Default)]
+pub struct Account {
+    /// In order of time.
+    pub infections: Vec<Infection>,
+    /// In order of their beginning.
+    pub incidents: Vec<Incident>,
+}
+
+impl Propagation {
+    /// Tells who infected whom, and what that makes.
+    pub fn account(&self, inventory: &Inventory) -> Account {
+        let mut account = Account::default();
+        for tree in &self.forest.trees {
+            let id = name(tree);
+            let first = account.infections.len();
+            let victims = self.victims(tree, inventory);
+            let turned = tree.members.iter().filter_map(|host| {
+                self.forest.turned.get(host).map(|turned| self.infection(*host, turned, tree, &id))
+            });
+            let victims = victims.iter().map(|(host, (entry, sure))| Infection {
+                from: entry.peer,
+                to: *host,
+                at: entry.end,
+                confidence: *sure,
+                generation: self.forest.generation(entry.peer) + 1,
+                service: Some(entry.service),
+                incident: id.clone(),
+                reasons: vec!["entered as those were that turned".to_owned()],
+                runner_up: None,
+            });
+            let all = turned.chain(victims).filter(|infection| infection.confidence >= SURE_MIN);
+            account.infections.extend(all);
+            let infections = account.infections.get(first..).unwrap_or_default();
+            if probability(tree.odds) >= INCIDENT_MIN {
+                account.incidents.extend(self.incident(tree, &id, infections, inventory));
+            }
+        }
+        account.infections.sort_by_key(|infection| (infection.at, infection.from, infection.to));
+        account.incidents.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
+        account
+    }
+
+    /// The incident that `host` belongs to, if it is likelier than not that it does.
+    pub fn incident_of(&self, host: IpAddr) -> Option<String> {
+        let tree = self.forest.tree(host)?;
+        let sure = match self.forest.turned.get(&host) {
+            Some(turned) => self.sure(host, turned, tree),
+            None => probability(tree.odds),
+        };
+        (sure >= INCIDENT_MIN).then(|| name(tree))
+    }
+
+    /// How sure it is that a host that turned is infected, 0 to 1, whoever infected it.
+    fn sure(&self, host: IpAddr, turned: &Turned, tree: &Tree) -> f64 {
+        let others = self.others_of(host).clamp(0.0, self.config.others_max);
+        let link = tree.link_prior(turned, &self.config) + turned.nats() + others;
+        probability(tree.odds) * probability(link)
+    }
+
+    fn infection(&self, host: IpAddr, turned: &Turned, tree: &Tree, id: &str) -> Infection {
+        let sure = self.sure(host, turned, tree);
+        let lag = turned.onset.since(turned.entry.start);
+        let mut reasons = vec![
+            format!(
+                "began {} later to do as its intruder does, alike in {} ({})",
+                spoken(lag),
+                turned.axis.words(),
+                turned.deed.service
+            ),
+            format!("{} hosts of this chain did so", tree.members.len() - 1),
+        ];
+        if self.others_of(host) >= 1.0 {
+            reasons.push("other detectors speak against it".to_owned());
+        }
+        Infection {
+            from: turned.entry.peer,
+            to: host,
+            at: turned.entry.end.min(turned.onset),
+            confidence: sure * turned.share,
+            generation: self.forest.generation(host),
+            service: Some(turned.entry.service),
+            incident: id.to_owned(),
+            reasons,
+            runner_up: turned
+                .runner_up
+                .map(|(other, share)| (other, sure * share))
+                .filter(|(_, sure)| *sure >= 0.01),
+        }
+    }
+
+    /// Hosts that were entered as those were that turned, have not turned themselves, and how likely
+    /// each is infected: as many of them turn as of all that were entered so.
+    fn victims(&self, tree: &Tree, inventory: &Inventory) -> BTreeMap<IpAddr, (Exchange, f64)> {
+        let members: BTreeSet<_> = tree.members.iter().copied().collect();
+        let sure = probability(tree.odds);
+        if sure < SURE_MIN {
+            return BTreeMap::new();
+        }
+        let mut ways = tree.ways.clone();
+        for way in &mut ways {
+            way.entered = 0.0;
+        }
+        let mut victims: BTreeMap<IpAddr, (Exchange, usize)> = BTreeMap::new();
+        for (host, memory) in self.hosts.entries() {
+            let mut counted = BTreeSet::new();
+            for entry in memory.entries.iter().filter(|entry| members.contains(&entry.peer)) {
+                let is_way = |way: &Way| way.like.is_alike(entry, Axis::Same);
+                let Some(at) = ways.iter().position(is_way) else { continue };
+                if counted.insert(at)
+                    && let Some(way) = ways.get_mut(at)
+                {
+                    way.entered += 1.0;
+                }
+                let bearer = self.forest.turned.get(&entry.peer);
+                let was_infected = bearer.is_none_or(|turned| turned.entry.start < entry.start);
+                if !was_infected
+                    || entry.is_answer
+                    || self.forest.tree(*host).is_some()
+                    || super::is_profession(*host, entry, inventory)
+                {
+                    continue;
+                }
+                let first = victims.entry(*host).or_insert((*entry, at));
+                if (entry.start, entry.peer) < (first.0.start, first.0.peer) {
+                    *first = (*entry, at);
+                }
+            }
+        }
+        let with_rate = |(host, (entry, at)): (IpAddr, (Exchange, usize))| {
+            (host, (entry, sure * ways.get(at).map_or(0.0, Way::rate)))
+        };
+        victims.into_iter().map(with_rate).collect()
+    }
+
+    fn incident(
+        &self,
+        tree: &Tree,
+        id: &str,
+        infections: &[Infection],
+        inventory: &Inventory,
+    ) -> Option<Incident> {
+        let sure: Vec<_> = infections.iter().filter(|found| found.is_likely()).collect();
+        let first = sure.iter().map(|found| found.at).min()?;
+        let mut infected: BTreeSet<_> = sure.iter().map(|found| found.to).collect();
+        infected.insert(tree.root);
+        // Hosts of the last generation have not had their time.
+        let last = sure.iter().map(|found| found.generation).max().unwrap_or(0);
+        let young = sure.iter().filter(|found| found.generation == last).count();
+        let children = sure.len() as f64;
+        let hosts = infected.len().saturating_sub(young).max(1) as f64;
+        Some(Incident {
+            id: id.to_owned(),
+            since: first,
+            updated: sure.iter().map(|found| found.at).max().unwrap_or(first),
+            patient_zero: vec![tree.root],
+            hosts: infected.len() as u64,
+            generations: last,
+            reproduction_number: children / hosts,
+            reproduction_interval: poisson_interval(children, hosts),
+            doubling_time: doubling_time(&sure),
+            exposed: self.exposed(&infected, &sure, inventory),
+        })
+    }
+
+    /// Who is likely to be next: who offers a service over which this spread, those first that were
+    /// called over it by an infected host already.
+    fn exposed(
+        &self,
+        infected: &BTreeSet<IpAddr>,
+        infections: &[&Infection],
+        inventory: &Inventory,
+    ) -> Vec<Exposed> {
+        let services: BTreeSet<_> = infections.iter().filter_map(|found| found.service).collect();
+        let latest = infections.iter().max_by_key(|found| (found.at, found.to));
+        let Some(latest) = latest else { return Vec::new() };
+        let mut exposed = Vec::new();
+        for (host, memory) in self.hosts.entries() {
+            if infected.contains(host) || !inventory.is_internal(*host) {
+                continue;
+            }
+            let caller = memory
+                .entries
+                .iter()
+                .filter(|entry| infected.contains(&entry.peer) && services.contains(&entry.service))
+                .max_by_key(|entry| (entry.start, entry.peer));
+            let offered = services.iter().find(|service| inventory.offers(*host, **service));
+            match (caller, offered) {
+                (Some(entry), _) => exposed.push(Exposed {
+                    host: *host,
+                    from: entry.peer,
+                    service: entry.service,
+                    contacted: true,
+                }),
+                (None, Some(service)) => exposed.push(Exposed {
+                    host: *host,
+                    from: latest.to,
+                    service: *service,
+                    contacted: false,
+                }),
+                (None, None) => {}
+            }
+        }
+        exposed.sort_by_key(|next| (!next.contacted, next.host));
+        exposed.truncate(EXPOSED_MAX);
+        exposed
+    }
+}
+
+/// A tree's name: a digest of when and with whom it began, as far as was known first.
+fn name(tree: &Tree) -> String {
+    let (since, root) = tree.name;
+    digest(&format!("incident\n{root}\n{}", since.as_nanos()))
+}
+
+/// The interval that holds the mean number of children a host with 95 %, where each has a Poisson
+/// number of them: the score interval of Rao for a Poisson mean, `m + z²/2n ± z √(m/n + z²/4n²)`.
+fn poisson_interval(children: f64, hosts: f64) -> (f64, f64) {
+    const Z: f64 = 1.96;
+    if hosts <= 0.0 {
+        return (0.0, 0.0);
+    }
+    let mean = children / hosts;
+    let centre = mean + Z * Z / (2.0 * hosts);
+    let half = Z * (mean / hosts + Z * Z / (4.0 * hosts * hosts)).sqrt();
+    ((centre - half).max(0.0), centre + half)
+}
+
+/// The time in which infected hosts double: the slope of the logarithm of how many there are over
+/// time, by least squares; none for fewer than three infections or where it does not grow.
+fn doubling_time(infections: &[&Infection]) -> Option<Duration> {
+    let mut times: Vec<_> = infections.iter().map(|found| found.at).collect();
+    times.sort_unstable();
+    let first = *times.first()?;
+    if times.len() < 3 {
+        return None;
+    }
+    let points: Vec<(f64, f64)> = times
+        .iter()
+        .zip(2u32..)
+        .map(|(at, count)| (at.since(first).as_secs_f64(), f64::from(count).log2()))
+        .collect();
+    let count = points.len() as f64;
+    let mean_x = points.iter().map(|(x, _)| x).sum::<f64>() / count;
+    let mean_y = points.iter().map(|(_, y)| y).sum::<f64>() / count;
+    let over = points.iter().map(|(x, y)| (x - mean_x) * (y - mean_y)).sum::<f64>();
+    let under = points.iter().map(|(x, _)| (x - mean_x).powi(2)).sum::<f64>();
+    let slope = over / under;
+    (slope.is_finite() && slope > 0.0).then(|| Duration::from_secs_f64(1.0 / slope))
+}
