@@ -20,6 +20,13 @@ impl Tally {
         is_new
     }
 
+    /// Counts what `other` has counted, too.
+    pub fn merge(&mut self, other: &Self) {
+        for (own, theirs) in self.0.iter_mut().zip(other.0) {
+            *own |= theirs;
+        }
+    }
+
     /// About how many distinct things were counted.
     pub fn count(&self) -> u32 {
         let [low, high] = self.0;

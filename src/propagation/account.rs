@@ -88,10 +88,13 @@ impl Propagation {
                 turned.axis.words(),
                 turned.deed.service
             ),
-            format!("{} hosts of this chain did so", tree.members.len() - 1),
+            match tree.members.len() - 1 {
+                1 => "the only one of this chain so far".to_owned(),
+                turned => format!("{turned} hosts of this chain did so"),
+            },
         ];
         if self.others_of(host) >= 1.0 {
-            reasons.push("other detectors speak against it".to_owned());
+            reasons.push("other detectors suspect it too".to_owned());
         }
         Infection {
             from: turned.entry.peer,

@@ -117,6 +117,11 @@ impl Exchange {
         self.service.transport == Transport::Tcp && class(self.service) == Class::Admin
     }
 
+    /// Whether a blind spoofer could have made it: a datagram needs no answer.
+    pub(super) fn is_forgeable(&self) -> bool {
+        self.service.transport == Transport::Udp
+    }
+
     /// Where it stands on an axis, if it stands there at all. What is alike has the same place or the
     /// next one.
     fn place(&self, axis: Axis) -> Option<i64> {

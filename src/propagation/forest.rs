@@ -11,7 +11,7 @@ use super::config::Config;
 use super::exchange::{Axis, Exchange};
 use super::memory::Memory;
 use crate::detect::Gate;
-use crate::inventory::Table;
+use crate::inventory::{Table, Tally};
 use crate::time::Timestamp;
 
 /// A host that was entered, and does to others what its intruder does.
@@ -79,7 +79,7 @@ pub(super) struct Way {
     pub(super) like: Exchange,
     /// How many turned that were.
     pub(super) turned: f64,
-    /// How many were in all, as far as their intruders are in the tree.
+    /// About how many were in all by hosts of the tree, some 600 at most.
     pub(super) entered: f64,
 }
 
@@ -263,11 +263,17 @@ impl Forest {
         let [root, turned @ ..] = members.as_slice() else { return };
         let turned: Vec<_> = turned.iter().filter_map(|host| self.turned.get(host)).collect();
         let mut ways = ways(turned.iter().map(|host| host.entry));
+        // Whom several call is one host.
+        let mut called = vec![Tally::default(); ways.len()];
         for deed in members.iter().filter_map(|host| hosts.peek(host)).flat_map(|own| &own.deeds) {
-            let way = ways.iter_mut().find(|way| way.like.is_alike(&deed.first, Axis::Same));
-            if let Some(way) = way {
-                way.entered += f64::from(deed.targets.count());
+            let way = ways.iter().zip(&mut called);
+            let way = way.into_iter().find(|(way, _)| way.like.is_alike(&deed.first, Axis::Same));
+            if let Some((_, called)) = way {
+                called.merge(&deed.targets);
             }
+        }
+        for (way, called) in ways.iter_mut().zip(&called) {
+            way.entered = f64::from(called.count());
         }
         let count = turned.len() as f64;
         // Of those that have not turned, half have not had their time.

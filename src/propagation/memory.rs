@@ -8,7 +8,7 @@ use crate::inventory::{Tally, Weigh};
 use crate::time::Timestamp;
 
 /// Manners remembered of one host, at least.
-const HABITS_MAX: usize = 128;
+const HABITS_MAX: usize = 256;
 
 /// What a host did to others in one manner.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +30,8 @@ pub(super) struct Memory {
     pub(super) deeds: Vec<Deed>,
     habits: Seen,
     called: Seen,
+    /// Whether it was told that a worm called it.
+    pub(super) was_suspected: bool,
 }
 
 impl Memory {
@@ -67,6 +69,20 @@ impl Memory {
     pub(super) fn act(&mut self, exchange: Exchange, max: usize) -> Option<Deed> {
         let target = peer_hash(exchange.peer);
         self.called.insert(target, HABITS_MAX);
+        // What it does all day is known at a glance.
+        let is_known = |deed: &Deed| {
+            let (first, said) = (&deed.first, &exchange.said);
+            first.is_alike(&exchange, Axis::Same)
+                && first.said.account == said.account
+                && first.said.software == said.software
+        };
+        if let Some(at) = self.deeds.iter().position(is_known) {
+            // The latest comes last, so that what it never does again is forgotten first.
+            let mut deed = self.deeds.remove(at);
+            deed.targets.add(target);
+            self.deeds.push(deed);
+            return None;
+        }
         let mut new = 0;
         for axis in Axis::ALL {
             let is_habit = exchange.keys(axis).any(|key| self.habits.contains(key));

@@ -15,7 +15,7 @@ mod prevalence;
 #[cfg(test)]
 mod tests;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 use std::time::Duration;
 
@@ -73,7 +73,7 @@ pub struct Propagation {
     /// What hosts did for the first time, until it is known whether they were called before.
     undecided: VecDeque<Undecided>,
     /// Hosts that were just called by a worm, how, and what that is worth.
-    victims: Vec<(IpAddr, Exchange, f64)>,
+    victims: BTreeMap<IpAddr, (Exchange, f64)>,
     /// When the trees were last looked at.
     told: Timestamp,
 }
@@ -111,7 +111,7 @@ impl Propagation {
             others: Table::new(budget / 16),
             forest: Forest::new(budget / 8),
             undecided: VecDeque::new(),
-            victims: Vec::new(),
+            victims: BTreeMap::new(),
             told: Timestamp::default(),
             host_prior,
             config: config.clone(),
@@ -186,7 +186,12 @@ impl Propagation {
     /// Hosts and manners that had to go for want of space, and hosts that turned and are not
     /// followed.
     pub fn evicted(&self) -> u64 {
-        self.hosts.evicted() + self.manners.evicted() + self.forest.forgotten
+        self.hosts.evicted()
+            + self.manners.evicted()
+            + self.letters.evicted()
+            + self.said.evicted()
+            + self.others.evicted()
+            + self.forest.forgotten
     }
 
     fn on_record(&mut self, talk: &Conversation, record: &Record) {
@@ -248,9 +253,14 @@ impl Propagation {
             is_answer: false,
         };
         // First what the client does: that is what the server is compared with.
-        self.read_mail(client, said.from);
+        if inventory.is_internal(client) {
+            self.read_mail(client, said.from);
+        }
         self.act(client, exchange(server), inventory);
-        for mailbox in said.to.into_iter().filter(|mailbox| *mailbox != 0) {
+        // Who writes to itself, as machines do whose mail to `root` is gathered somewhere, is not read
+        // by the next machine of that name.
+        let others = said.to.into_iter().filter(|mailbox| *mailbox != 0 && *mailbox != said.from);
+        for mailbox in others {
             let max = self.config.exchanges_max;
             let letter = exchange(client);
             self.letters
@@ -264,7 +274,10 @@ impl Propagation {
     /// Whoever writes from a mailbox has read what came to it: to a host that writes, its letters are
     /// calls of those who sent them.
     fn read_mail(&mut self, host: IpAddr, mailbox: u32) {
-        let Some(letters) = self.letters.remove(&mailbox).filter(|_| mailbox != 0) else { return };
+        if mailbox == 0 {
+            return;
+        }
+        let Some(letters) = self.letters.remove(&mailbox) else { return };
         let onset = self.forest.turned.get(&host).map(|turned| turned.onset);
         let max = self.config.exchanges_max;
         self.hosts.update(host, true, Memory::default, |memory| {
@@ -303,7 +316,11 @@ impl Propagation {
             && !is_profession(host, entry, inventory);
         if is_next {
             let llr = (odds - self.host_prior).clamp(0.0, self.config.victim_max);
-            self.victims.push((host, *entry, llr));
+            // Told once, however often it is called.
+            let is_news = |memory: &mut Memory| !std::mem::replace(&mut memory.was_suspected, true);
+            if self.hosts.update(host, true, Memory::default, is_news) {
+                self.victims.insert(host, (*entry, llr));
+            }
         }
     }
 
@@ -316,7 +333,10 @@ impl Propagation {
         let may_turn = is_own && !is_profession(host, &exchange, inventory);
         let explained = if may_turn { self.compare(host, &deed, inventory) } else { 0 };
         let new = deed.new & !explained;
-        self.undecided.push_back(Undecided { host, first: exchange, new });
+        // What outsiders do is not what is usual here.
+        if is_own {
+            self.undecided.push_back(Undecided { host, first: exchange, new });
+        }
     }
 
     /// Counts what hosts did of their own accord, as soon as it is old enough to be sure of that.
@@ -349,7 +369,11 @@ impl Propagation {
         let mut explained = 0;
         let mut best: Option<(f64, f64, Axis)> = None;
         for entry in &memory.entries {
-            if entry.is_answer || entry.start >= deed.first.start || entry.peer == deed.first.peer {
+            if entry.is_answer
+                || entry.start >= deed.first.start
+                || entry.peer == deed.first.peer
+                || self.forest.descends(entry.peer, host)
+            {
                 continue;
             }
             let Some(intruder) = self.hosts.peek(&entry.peer) else { continue };
@@ -484,7 +508,8 @@ impl Propagation {
     /// Says what the trees make of their hosts, where that is news.
     fn tell(&mut self, now: Timestamp, out: &mut Vec<Evidence>) {
         self.told = now;
-        out.extend(self.victims.drain(..).map(|victim| as_victim(victim, now)));
+        let victims = std::mem::take(&mut self.victims);
+        out.extend(victims.into_iter().map(|(host, victim)| as_victim(host, victim, now)));
         let others = |host: IpAddr| self.others.peek(&host).map_or(0.0, |nats| nats.0);
         if !self.forest.grow(&self.hosts, &others, &self.config) {
             return;
@@ -553,14 +578,15 @@ impl Propagation {
             service,
             techniques: &["T1021", "T1570"],
             conns: Vec::new(),
-            forgeable: false,
+            forgeable: turned
+                .is_some_and(|turned| turned.entry.is_forgeable() || turned.deed.is_forgeable()),
             summary,
         })
     }
 }
 
 /// What being called by a worm says of a host that has done nothing yet.
-fn as_victim((host, entry, llr): (IpAddr, Exchange, f64), now: Timestamp) -> Evidence {
+fn as_victim(host: IpAddr, (entry, llr): (Exchange, f64), now: Timestamp) -> Evidence {
     let summary = format!(
         "was called by {} on {} as others were that then went on to do the same",
         entry.peer, entry.service
@@ -577,7 +603,7 @@ fn as_victim((host, entry, llr): (IpAddr, Exchange, f64), now: Timestamp) -> Evi
         service: Some(entry.service),
         techniques: &["T1021"],
         conns: Vec::new(),
-        forgeable: false,
+        forgeable: entry.is_forgeable(),
         summary,
     }
 }
@@ -619,7 +645,9 @@ fn lag_nats(entry: &Exchange, deed: &Exchange, known_for: Duration, most: f64) -
 /// A hash of a mailbox: its name without the domain, which senders write or leave out.
 fn mailbox(address: &str) -> u32 {
     let name = address.trim_matches(|c| matches!(c, '<' | '>' | ' '));
-    short(&name.split('@').next().unwrap_or(name).to_lowercase())
+    let name = name.split('@').next().unwrap_or(name).to_lowercase();
+    // Bounces come from nobody (RFC 5321, section 4.5.5).
+    if name.is_empty() { 0 } else { short(&name) }
 }
 
 fn short(text: &str) -> u32 {
