@@ -1,10 +1,13 @@
 //! Who infected whom, on the project's own captures and on real ones.
 
 #![allow(
+    clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::unwrap_used,
     reason = "a test says what it skips, and fails"
 )]
+
+mod common;
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -101,15 +104,11 @@ fn worms_are_told_edge_by_edge_and_healthy_networks_have_none() {
 }
 
 fn corpus() -> Option<PathBuf> {
-    let dir = std::env::var_os("WORMWATCH_CORPUS").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/corpus"),
-        PathBuf::from,
-    );
-    if dir.join("INDEX.tsv").exists() {
-        return Some(dir);
+    let corpus = common::corpus();
+    if corpus.is_none() {
+        println!("skipped: no corpus");
     }
-    println!("skipped: no corpus");
-    None
+    corpus
 }
 
 #[test]

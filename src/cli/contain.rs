@@ -7,8 +7,7 @@ mod table;
 use std::io::Write;
 
 use super::args::{ContainArgs, ContainFormat};
-use super::progress::Bar;
-use super::{Engine, Error, Look, Replay, Status, emit, tuned};
+use super::{Engine, Error, Look, Status, emit, replayed, tuned};
 use crate::contain::Plan;
 use crate::incident::{Incident, Summary};
 use crate::inventory::Networks;
@@ -21,16 +20,7 @@ pub(super) fn execute(
     look: Look,
 ) -> Result<Status, Error> {
     let config = tuned(&args.tuning)?;
-    let bar = Bar::over(&args.inputs);
-    let request = Replay {
-        inputs: &args.inputs,
-        threads: 1,
-        events: None,
-        progress: &|progress| bar.advance(progress),
-        listener: None,
-    };
-    let summary = engine.replay(&config, &request).map_err(Error::Replay)?;
-    bar.clear();
+    let summary = replayed(engine, &config, &args.inputs)?;
     let home = Networks::new(config.network.home_nets);
     let plans: Vec<_> = wanted(args.incident.as_deref(), &summary)?
         .into_iter()

@@ -5,8 +5,7 @@ use std::io::Write;
 use super::args::ExplainArgs;
 use super::http::{self, HttpError};
 use super::look::clean;
-use super::progress::Bar;
-use super::{Engine, Error, Replay, Status, emit, tuned};
+use super::{Engine, Error, Status, emit, replayed, tuned};
 use crate::score::{Explanation, posterior};
 
 /// Explains one host.
@@ -69,16 +68,7 @@ fn ask(url: &str, args: &ExplainArgs) -> Result<Explanation, Error> {
 /// Explains the host as of its last evidence, which is what it is accused of.
 fn analyse(args: &ExplainArgs, engine: &dyn Engine) -> Result<Answer, Error> {
     let config = tuned(&args.tuning)?;
-    let bar = Bar::over(&args.inputs);
-    let request = Replay {
-        inputs: &args.inputs,
-        threads: 1,
-        events: None,
-        progress: &|progress| bar.advance(progress),
-        listener: None,
-    };
-    let summary = engine.replay(&config, &request).map_err(Error::Replay)?;
-    bar.clear();
+    let summary = replayed(engine, &config, &args.inputs)?;
     if let Some(report) = summary.host(args.host) {
         let at = report.score.last_evidence;
         let explanation = Explanation::new(&report.score, &config.score, at, &report.hidden);

@@ -6,6 +6,7 @@ use anstyle::{AnsiColor, Style};
 use comfy_table::{ContentArrangement, LineStyle, Table, TableStyle};
 
 use crate::incident::Severity;
+pub(super) use crate::report::counted;
 use crate::score::Verdict;
 
 /// Where the output goes.
@@ -72,11 +73,6 @@ pub(super) const fn severity_style(severity: Severity) -> Style {
 /// `text` without control characters: names from the wire must not move somebody's cursor.
 pub(super) fn clean(text: &str) -> String {
     text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
-}
-
-/// `1 packet`, `2 packets`.
-pub(super) fn counted(count: u64, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A size in the unit that fits.

@@ -128,6 +128,21 @@ fn tuned(tuning: &Tuning) -> Result<Config, Error> {
     Ok(config)
 }
 
+/// What is in the captures, with a bar while it is found out.
+fn replayed(engine: &dyn Engine, config: &Config, inputs: &[PathBuf]) -> Result<Summary, Error> {
+    let bar = progress::Bar::over(inputs);
+    let request = Replay {
+        inputs,
+        threads: 1,
+        events: None,
+        progress: &|progress| bar.advance(progress),
+        listener: None,
+    };
+    let summary = engine.replay(config, &request).map_err(Error::Replay)?;
+    bar.clear();
+    Ok(summary)
+}
+
 /// Writes `text`; that nobody reads any more (`| head`) is no error.
 fn emit(out: &mut dyn Write, text: &str) -> Result<(), Error> {
     match out.write_all(text.as_bytes()).and_then(|()| out.flush()) {

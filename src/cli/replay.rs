@@ -299,13 +299,8 @@ fn unusual(page: &mut String, summary: &Summary) {
 
 /// `2017-05-18 08:12:07 to 08:15:31 UTC (3 min 24 s)`.
 fn period(first: Timestamp, last: Timestamp) -> String {
-    let (from, to) = (second(first), second(last));
+    let (from, to) = (report::second(first), report::second(last));
     let same_day = from.get(..10) == to.get(..10);
     let to = if same_day { to.get(11..).unwrap_or(&to) } else { &to };
     format!("{from} to {to} UTC ({})", span(last.since(first)))
-}
-
-fn second(moment: Timestamp) -> String {
-    let text = moment.to_string();
-    text.get(..19).unwrap_or(&text).replace('T', " ")
 }

@@ -87,15 +87,7 @@ struct IncidentDoc<'a> {
     doubling_time_s: Option<f64>,
     since: Timestamp,
     updated: Timestamp,
-    exposed: Vec<ExposedDoc>,
-}
-
-#[derive(Serialize)]
-struct ExposedDoc {
-    host: IpAddr,
-    from: IpAddr,
-    service: Service,
-    contacted: bool,
+    exposed: &'a [Exposed],
 }
 
 #[derive(Serialize)]
@@ -199,13 +191,7 @@ impl<'a> From<&'a Incident> for IncidentDoc<'a> {
             doubling_time_s: incident.doubling_time.map(|time| rounded(time.as_secs_f64(), 3)),
             since: incident.since,
             updated: incident.updated,
-            exposed: incident.exposed.iter().map(ExposedDoc::from).collect(),
+            exposed: &incident.exposed,
         }
-    }
-}
-
-impl From<&Exposed> for ExposedDoc {
-    fn from(&Exposed { host, from, service, contacted }: &Exposed) -> Self {
-        Self { host, from, service, contacted }
     }
 }

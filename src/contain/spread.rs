@@ -6,10 +6,6 @@ use std::net::IpAddr;
 use crate::incident::{Incident, Infection};
 use crate::net::Service;
 
-/// An infection that is less sure than this makes nobody a suspect, 0 to 1: to be rather wrong than
-/// right costs a clean host its network.
-const LIKELY: f64 = 0.5;
-
 /// From this chance of a new service on, an incident is unpredictable. At 0.2 a worm that knows one
 /// service has to use it five times, and one that knows two nine times, before anybody relies on
 /// it.
@@ -32,7 +28,8 @@ impl Spread {
         let mut spread = Self::default();
         spread.suspects.extend(&incident.patient_zero);
         let likely = |infection: &&Infection| {
-            infection.incident == incident.id && infection.confidence >= LIKELY
+            // To be rather wrong than right would cost a clean host its network.
+            infection.incident == incident.id && infection.is_likely()
         };
         for infection in infections.iter().filter(likely) {
             spread.suspects.extend([infection.from, infection.to]);

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::net::Service;
 use crate::score::{AllowReport, Hidden, HostScore};
 use crate::source::InputReport;
@@ -149,16 +151,16 @@ pub struct Incident {
     pub reproduction_interval: (f64, f64),
     /// In what time the number of infected hosts doubles, where it grew.
     pub doubling_time: Option<Duration>,
-    /// Who is likely to be next, and why, likeliest first.
+    /// Who is likely to be next, and why: those first that were contacted.
     pub exposed: Vec<Exposed>,
 }
 
 /// A host that an incident may reach next.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct Exposed {
     /// Which.
     pub host: IpAddr,
-    /// The infected host that could reach it.
+    /// The infected host that called it last, or that was infected last.
     pub from: IpAddr,
     /// Over which service.
     pub service: Service,

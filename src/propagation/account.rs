@@ -7,6 +7,7 @@ use std::time::Duration;
 use super::Propagation;
 use super::exchange::{Axis, Exchange};
 use super::forest::{Tree, Turned, Way, probability};
+use super::turn::is_profession;
 use crate::detect::spoken;
 use crate::incident::{Exposed, Incident, Infection, digest};
 use crate::inventory::Inventory;
@@ -73,7 +74,7 @@ impl Propagation {
 
     /// How sure it is that a host that turned is infected, 0 to 1, whoever infected it.
     fn sure(&self, host: IpAddr, turned: &Turned, tree: &Tree) -> f64 {
-        let others = self.others_of(host).clamp(0.0, self.config.others_max);
+        let others = self.others_of(host);
         let link = tree.link_prior(turned, &self.config) + turned.nats() + others;
         probability(tree.odds) * probability(link)
     }
@@ -115,11 +116,11 @@ impl Propagation {
     /// Hosts that were entered as those were that turned, have not turned themselves, and how likely
     /// each is infected: as many of them turn as of all that were entered so.
     fn victims(&self, tree: &Tree, inventory: &Inventory) -> BTreeMap<IpAddr, (Exchange, f64)> {
-        let members: BTreeSet<_> = tree.members.iter().copied().collect();
         let sure = probability(tree.odds);
         if sure < SURE_MIN {
             return BTreeMap::new();
         }
+        let members: BTreeSet<_> = tree.members.iter().copied().collect();
         let mut ways = tree.ways.clone();
         for way in &mut ways {
             way.entered = 0.0;
@@ -140,7 +141,7 @@ impl Propagation {
                 if !was_infected
                     || entry.is_answer
                     || self.forest.tree(*host).is_some()
-                    || super::is_profession(*host, entry, inventory)
+                    || is_profession(*host, entry, inventory)
                 {
                     continue;
                 }
@@ -186,8 +187,8 @@ impl Propagation {
         })
     }
 
-    /// Who is likely to be next: who offers a service over which this spread, those first that were
-    /// called over it by an infected host already.
+    /// Who is likely to be next: who offers a service over which this spread, those first that a host
+    /// of it has called over it. Where none has, the host that was infected last is named for all.
     fn exposed(
         &self,
         infected: &BTreeSet<IpAddr>,

@@ -3,6 +3,7 @@
 
 use std::net::IpAddr;
 
+use super::said::Said;
 use crate::detect::{Class, class};
 use crate::inventory::mix;
 use crate::net::{Service, Transport};
@@ -27,24 +28,6 @@ pub(super) struct Exchange {
     pub(super) said: Said,
     /// Whether the host had called this peer before itself: it answers for what it did.
     pub(super) is_answer: bool,
-}
-
-/// Mailboxes remembered of one mail.
-pub(super) const MAILBOXES: usize = 4;
-
-/// What was read inside an exchange; hashes, 0 where nothing was.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
-pub(super) struct Said {
-    /// The account.
-    pub(super) account: u32,
-    /// The client's software.
-    pub(super) software: u32,
-    /// Whether a login was let in, where one was seen.
-    pub(super) is_in: Option<bool>,
-    /// The mailbox of who sent a mail.
-    pub(super) from: u32,
-    /// The mailboxes of those who get it.
-    pub(super) to: [u32; MAILBOXES],
 }
 
 /// In what two exchanges are alike, the most telling first.

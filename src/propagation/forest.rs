@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
 
+use super::Nats;
 use super::config::Config;
 use super::exchange::{Axis, Exchange};
 use super::memory::Memory;
@@ -36,9 +37,9 @@ pub(super) struct Turned {
 }
 
 impl Turned {
-    /// How long it took to begin, in seconds, a millisecond at least.
+    /// How long it took to begin, in seconds.
     fn lag_secs(&self) -> f64 {
-        self.onset.since(self.entry.start).as_secs_f64().max(0.001)
+        self.onset.since(self.entry.start).as_secs_f64().max(LAG_MIN)
     }
 
     /// Nats that it turned at all.
@@ -64,6 +65,8 @@ pub(super) struct Tree {
     pub(super) name: (Timestamp, IpAddr),
 }
 
+/// The shortest lag, in seconds.
+pub(super) const LAG_MIN: f64 = 0.001;
 /// Ways remembered of one tree.
 const WAYS_MAX: usize = 16;
 /// A host that takes longer than its relatives, or less, by more than this is less likely one of them,
@@ -107,8 +110,8 @@ impl Tree {
     }
 }
 
-/// Bytes of a host that turned: it stands in six lists, each of which costs some words beside its
-/// content, and a host that infected it may be no entry of its own.
+/// Bytes of a host that turned: beside itself it stands in five lists, each of which costs some words
+/// beside its content; twice, because who called it may be in them for its sake alone.
 const TURNED_BYTES: usize = 2 * (size_of::<Turned>() + 6 * size_of::<(IpAddr, u64)>() + 96);
 /// How often old trees are looked for.
 const SWEEP_EVERY: Duration = Duration::from_secs(86_400);
@@ -217,7 +220,7 @@ impl Forest {
         self.gates.retain(|host, _| is_known(host));
     }
 
-    /// Has said that something of a tree's hosts changed elsewhere.
+    /// Takes that others say something else of `host` now: its tree has to be weighed anew.
     pub(super) fn stir(&mut self, host: IpAddr) {
         self.is_stale |= self.places.contains_key(&host);
     }
@@ -226,7 +229,7 @@ impl Forest {
     pub(super) fn grow(
         &mut self,
         hosts: &Table<IpAddr, Memory>,
-        others: &dyn Fn(IpAddr) -> f64,
+        others: &Table<IpAddr, Nats>,
         config: &Config,
     ) -> bool {
         if !std::mem::take(&mut self.is_stale) {
@@ -257,7 +260,7 @@ impl Forest {
         &mut self,
         members: Vec<IpAddr>,
         hosts: &Table<IpAddr, Memory>,
-        others: &dyn Fn(IpAddr) -> f64,
+        others: &Table<IpAddr, Nats>,
         config: &Config,
     ) {
         let [root, turned @ ..] = members.as_slice() else { return };
@@ -286,7 +289,7 @@ impl Forest {
         lags.sort_by(f64::total_cmp);
         let usual_lag = lags.get(lags.len() / 2).copied().filter(|_| lags.len() >= LAGS_MIN);
         let suspicion: f64 =
-            members.iter().map(|host| others(*host).clamp(0.0, config.others_max)).sum();
+            members.iter().filter_map(|host| others.peek(host)).map(|nats| nats.0).sum();
         let since = turned.iter().map(|host| host.entry.start).min().unwrap_or_default();
         let named = members.iter().filter_map(|host| self.names.get(host)).min();
         let name = named.copied().unwrap_or((since, *root));

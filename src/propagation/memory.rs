@@ -65,23 +65,21 @@ impl Memory {
         self.entries.push(entry);
     }
 
-    /// Takes that it called another host. Returns the deed if that was new on some axis.
+    /// Takes that it called another host. Returns the deed if that was new on some axis: another
+    /// account in a conversation as ever is.
     pub(super) fn act(&mut self, exchange: Exchange, max: usize) -> Option<Deed> {
         let target = peer_hash(exchange.peer);
         self.called.insert(target, HABITS_MAX);
-        // What it does all day is known at a glance.
-        let is_known = |deed: &Deed| {
-            let (first, said) = (&deed.first, &exchange.said);
-            first.is_alike(&exchange, Axis::Same)
-                && first.said.account == said.account
-                && first.said.software == said.software
-        };
-        if let Some(at) = self.deeds.iter().position(is_known) {
+        // What is done all day needs no axis.
+        let known = self.deeds.iter().position(|deed| deed.first.is_alike(&exchange, Axis::Same));
+        if let Some(at) = known {
             // The latest comes last, so that what it never does again is forgotten first.
             let mut deed = self.deeds.remove(at);
             deed.targets.add(target);
             self.deeds.push(deed);
-            return None;
+            if deed.first.said.is_same(exchange.said) {
+                return None;
+            }
         }
         let mut new = 0;
         for axis in Axis::ALL {
@@ -91,18 +89,15 @@ impl Memory {
                 new |= if is_habit { 0 } else { axis.bit() };
             }
         }
-        let known = self.deeds.iter_mut().find(|deed| deed.first.is_alike(&exchange, Axis::Same));
-        if let Some(deed) = known {
-            deed.targets.add(target);
-            return None;
-        }
         let mut targets = Tally::default();
         targets.add(target);
         let deed = Deed { first: exchange, new, targets };
-        if self.deeds.len() >= max {
-            self.deeds.remove(0);
+        if known.is_none() {
+            if self.deeds.len() >= max {
+                self.deeds.remove(0);
+            }
+            self.deeds.push(deed);
         }
-        self.deeds.push(deed);
         (new != 0).then_some(deed)
     }
 

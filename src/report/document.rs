@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::forest::{Tree, forest};
 use crate::detect::Family;
-use crate::incident::{EvidenceDoc, HostReport, Infection, Summary, rounded, span};
+use crate::incident::{EvidenceDoc, Exposed, HostReport, Infection, Summary, rounded, span};
 use crate::net::Service;
 use crate::score::{ExplainedFamily, Explanation, ScoreConfig, weigh};
 use crate::time::Timestamp;
@@ -59,7 +59,7 @@ struct IncidentDoc<'a> {
     doubling: Option<String>,
     members: Vec<MemberDoc<'a>>,
     left_out: usize,
-    exposed: Vec<ExposedDoc>,
+    exposed: &'a [Exposed],
     exposed_total: usize,
 }
 
@@ -74,14 +74,6 @@ struct MemberDoc<'a> {
     confidence: Option<f64>,
     reasons: &'a [String],
     runner_up: Option<(IpAddr, f64)>,
-}
-
-#[derive(Serialize)]
-struct ExposedDoc {
-    host: IpAddr,
-    from: IpAddr,
-    service: Service,
-    contacted: bool,
 }
 
 #[derive(Serialize)]
@@ -174,12 +166,6 @@ impl<'a> From<&Tree<'a>> for IncidentDoc<'a> {
             Some(infection) => MemberDoc::infected(infection, member.depth),
             None => MemberDoc::patient_zero(member.host, incident.since),
         });
-        let exposed = incident.exposed.iter().take(EXPOSED).map(|exposed| ExposedDoc {
-            host: exposed.host,
-            from: exposed.from,
-            service: exposed.service,
-            contacted: exposed.contacted,
-        });
         Self {
             id: &incident.id,
             since: incident.since,
@@ -191,7 +177,7 @@ impl<'a> From<&Tree<'a>> for IncidentDoc<'a> {
             doubling: incident.doubling_time.map(span),
             members: members.collect(),
             left_out: tree.left_out,
-            exposed: exposed.collect(),
+            exposed: incident.exposed.get(..EXPOSED).unwrap_or(&incident.exposed),
             exposed_total: incident.exposed.len(),
         }
     }

@@ -18,3 +18,4 @@ mod words;
 pub use graph::{Format, graph};
 pub use html::html;
 pub use text_tree::text_tree;
+pub(crate) use words::{counted, second};

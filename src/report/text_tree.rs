@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use super::forest::{Member, Tree, forest};
-use super::words::{how, percent, reach, second};
+use super::words::{counted, how, percent, reach, second};
 use crate::incident::{Incident, Summary, span};
 
 /// Incidents drawn.
@@ -105,10 +105,6 @@ fn more(count: usize, thing: &str, out: &mut String) -> fmt::Result {
         return Ok(());
     }
     writeln!(out, "and {}", counted(count as u64, &format!("more {thing}")))
-}
-
-fn counted(count: u64, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 #[cfg(test)]

@@ -1,12 +1,17 @@
-//! How moments and certainty are worded in pictures.
+//! How moments, counts and certainty are worded.
 
 use crate::incident::{Exposed, Infection};
 use crate::time::Timestamp;
 
 /// `2017-05-18 08:12:07`, in UTC.
-pub(super) fn second(moment: Timestamp) -> String {
+pub(crate) fn second(moment: Timestamp) -> String {
     let text = moment.to_string();
     text.get(..19).unwrap_or(&text).replace('T', " ")
+}
+
+/// `1 packet`, `2 packets`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `97 %`. Nothing that was inferred is certain, so rounding never makes it so.

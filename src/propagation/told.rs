@@ -1,0 +1,123 @@
+//! What the trees say of each host, as evidence.
+
+use std::net::IpAddr;
+
+use super::Propagation;
+use super::exchange::Exchange;
+use super::forest::{log_odds, probability};
+use crate::detect::{Evidence, Family, spoken};
+use crate::time::Timestamp;
+
+impl Propagation {
+    /// Log-odds that `host` is infected, by its tree alone: what others say of it is left out.
+    fn odds_of(&self, host: IpAddr) -> Option<f64> {
+        let tree = self.forest.tree(host)?;
+        let of_tree = probability(tree.odds - self.others_of(host));
+        let of_link = match self.forest.turned.get(&host) {
+            Some(turned) => probability(tree.link_prior(turned, &self.config) + turned.nats()),
+            None => 1.0,
+        };
+        Some(log_odds(of_tree * of_link))
+    }
+
+    /// Says what the trees make of their hosts, where that is news.
+    pub(super) fn tell(&mut self, now: Timestamp, out: &mut Vec<Evidence>) {
+        self.told = now;
+        let victims = std::mem::take(&mut self.victims);
+        out.extend(victims.into_iter().map(|(host, victim)| as_victim(host, victim, now)));
+        if !self.forest.grow(&self.hosts, &self.others, &self.config) {
+            return;
+        }
+        let mut news = Vec::new();
+        for tree in &self.forest.trees {
+            for host in &tree.members {
+                let Some(odds) = self.odds_of(*host) else { continue };
+                let is_lone_origin = *host == tree.root && self.forest.children(*host).len() < 2;
+                let most =
+                    if is_lone_origin { self.config.origin_max } else { self.config.llr_max };
+                news.push((*host, (odds - self.host_prior).clamp(0.0, most)));
+            }
+        }
+        let most = self.config.llr_max;
+        for (host, llr) in news {
+            let gate = self.forest.gates.entry(host).or_default();
+            if gate.opens(llr, most, 1) || gate.sinks(llr) {
+                out.extend(self.evidence(host, llr, now));
+            }
+        }
+    }
+
+    fn evidence(&self, host: IpAddr, llr: f64, now: Timestamp) -> Option<Evidence> {
+        let tree = self.forest.tree(host)?;
+        let children = self.forest.children(host);
+        let turned = self.forest.turned.get(&host);
+        let size = tree.members.len();
+        let (service, summary) = match turned {
+            Some(turned) => {
+                let lag = turned.onset.since(turned.entry.start);
+                let summary = format!(
+                    "was called by {} on {}, and {} later began to do as that host does, alike in {}; \
+                     {size} hosts make one chain",
+                    turned.entry.peer,
+                    turned.entry.service,
+                    spoken(lag),
+                    turned.axis.words(),
+                );
+                (Some(turned.deed.service), summary)
+            }
+            None => {
+                let child = children.first().and_then(|child| self.forest.turned.get(child));
+                let summary = format!(
+                    "{} of the hosts that it called went on to do as it does; {size} hosts make one \
+                     chain",
+                    children.len(),
+                );
+                (child.map(|child| child.entry.service), summary)
+            }
+        };
+        let peers: Vec<_> = turned
+            .map(|turned| turned.entry.peer)
+            .into_iter()
+            .chain(children.iter().copied())
+            .collect();
+        Some(Evidence {
+            ts: now,
+            host,
+            detector: Self::ID,
+            family: Family::Causality,
+            llr,
+            subject: "tree".to_owned(),
+            peers_total: peers.len() as u64,
+            peers: peers.into_iter().take(16).collect(),
+            service,
+            techniques: &["T1021", "T1570"],
+            conns: Vec::new(),
+            forgeable: turned
+                .is_some_and(|turned| turned.entry.is_forgeable() || turned.deed.is_forgeable()),
+            summary,
+        })
+    }
+}
+
+/// What being called by a worm says of a host that has done nothing yet.
+fn as_victim(host: IpAddr, (entry, llr): (Exchange, f64), now: Timestamp) -> Evidence {
+    let summary = format!(
+        "was called by {} on {} as others were that then went on to do the same",
+        entry.peer, entry.service
+    );
+    Evidence {
+        ts: now,
+        host,
+        detector: Propagation::ID,
+        family: Family::Causality,
+        llr,
+        subject: "called".to_owned(),
+        peers: vec![entry.peer],
+        peers_total: 1,
+        service: Some(entry.service),
+        techniques: &["T1021"],
+        conns: Vec::new(),
+        forgeable: entry.is_forgeable(),
+        summary,
+    }
+}
