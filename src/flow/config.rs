@@ -33,8 +33,12 @@ pub struct FlowConfig {
     /// `tcp_inactivity_timeout`).
     #[serde(with = "units::span")]
     pub tcp_partial_timeout: Duration,
-    /// How long a closed or reset TCP connection still takes late packets (Zeek's
-    /// `tcp_close_delay`).
+    /// How long after its end a TCP connection is reported: what overtook each other on the way has
+    /// arrived by then. Zeek waits five seconds (`tcp_close_delay`); a fast worm is elsewhere by then.
+    #[serde(with = "units::span")]
+    pub tcp_report_delay: Duration,
+    /// How long a TCP connection that was reported still takes late packets, so that they do not
+    /// begin another.
     #[serde(with = "units::span")]
     pub tcp_close_linger: Duration,
     /// Silence after which a UDP or SCTP exchange is over (Zeek's `udp_inactivity_timeout`).
@@ -58,6 +62,7 @@ impl Default for FlowConfig {
             unanswered_linger: Duration::from_secs(20),
             tcp_idle_timeout: Duration::from_secs(3600),
             tcp_partial_timeout: Duration::from_secs(300),
+            tcp_report_delay: Duration::from_millis(250),
             tcp_close_linger: Duration::from_secs(5),
             udp_timeout: Duration::from_secs(60),
             icmp_timeout: Duration::from_secs(60),

@@ -125,6 +125,8 @@ pub(super) struct Facts {
     pub(super) server_first: bool,
     /// TCP: a RST, or FINs; what still comes is late.
     pub(super) over: bool,
+    /// Its record was written.
+    pub(super) told: bool,
 }
 
 impl Facts {
@@ -137,6 +139,7 @@ impl Facts {
         flipped: false,
         server_first: false,
         over: false,
+        told: false,
     };
 }
 

@@ -39,7 +39,9 @@ impl Timeouts {
     pub(super) fn is_due(&self, connection: &Connection, now: Timestamp) -> bool {
         let since = match connection.queue {
             // An attempt waits from its first packet, and what is over from its end.
-            Queue::TcpAttempt | Queue::DatagramAttempt | Queue::Over => connection.queued,
+            Queue::TcpAttempt | Queue::DatagramAttempt | Queue::Over | Queue::Told => {
+                connection.queued
+            }
             _ => connection.last,
         };
         self.is_over(connection.queue, since, now)
@@ -49,7 +51,7 @@ impl Timeouts {
     #[inline]
     pub(super) fn should_move(&self, connection: &Connection, now: Timestamp) -> bool {
         match connection.queue {
-            Queue::TcpAttempt | Queue::DatagramAttempt | Queue::Over => false,
+            Queue::TcpAttempt | Queue::DatagramAttempt | Queue::Over | Queue::Told => false,
             queue => now.nanos_since(connection.queued) > self.of(queue) / MOVE_AFTER,
         }
     }
@@ -62,7 +64,8 @@ const fn timeout(config: &FlowConfig, queue: Queue) -> Duration {
         Queue::Tried => config.unanswered_linger,
         Queue::Partial => config.tcp_partial_timeout,
         Queue::Established => config.tcp_idle_timeout,
-        Queue::Over => config.tcp_close_linger,
+        Queue::Over => config.tcp_report_delay,
+        Queue::Told => config.tcp_close_linger,
         Queue::Datagrams => config.udp_timeout,
         Queue::Icmp => config.icmp_timeout,
     }

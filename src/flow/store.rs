@@ -28,8 +28,10 @@ pub(super) enum Queue {
     Partial,
     /// More of an established TCP connection.
     Established,
-    /// Late packets of a TCP connection that is over.
+    /// What was overtaken by the end of a TCP connection.
     Over,
+    /// Late packets of one that was reported.
+    Told,
     /// More UDP or SCTP.
     Datagrams,
     /// More ICMP.
@@ -38,13 +40,14 @@ pub(super) enum Queue {
 
 impl Queue {
     /// All of them; those of the unestablished first, oldest start at the front.
-    pub(super) const ALL: [Self; 8] = [
+    pub(super) const ALL: [Self; 9] = [
         Self::TcpAttempt,
         Self::DatagramAttempt,
         Self::Tried,
         Self::Partial,
         Self::Established,
         Self::Over,
+        Self::Told,
         Self::Datagrams,
         Self::Icmp,
     ];

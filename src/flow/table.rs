@@ -403,12 +403,16 @@ impl FlowTable {
     /// rest is over.
     fn on_due(&mut self, slot: u32, number: u64, out: &mut Vec<Event>) {
         let Some(connection) = self.store.get_mut(slot) else { return };
+        if connection.queue == Queue::Over {
+            self.tell_over(slot, number, out);
+            return;
+        }
         if connection.facts.reported {
             self.end(slot, Judgement::Unknown, number, out);
             return;
         }
         let judgement = outcome::after_timeout(connection);
-        let is_late = self.timeouts.is_over(Queue::Over, connection.last, self.now);
+        let is_late = self.timeouts.is_over(Queue::Told, connection.last, self.now);
         if connection.facts.over && is_late {
             self.end(slot, judgement, number, out);
         } else {
@@ -416,7 +420,25 @@ impl FlowTable {
         }
     }
 
-    /// Ends a connection: its contact if it has none yet, with this judgement, and its record.
+    /// Writes the record of a connection that is over, and keeps the place for what comes late.
+    fn tell_over(&mut self, slot: u32, number: u64, out: &mut Vec<Event>) {
+        let (lens, now) = (self.lens(), self.now);
+        let Some(connection) = self.store.get_mut(slot) else { return };
+        let before = connection.cost();
+        let rest = telling::rest(&mut self.expected, connection, lens);
+        let conversation = connection.conversation();
+        let record = report::conn(connection, number, now);
+        connection.facts.told = true;
+        self.bytes = self.bytes + connection.cost() - before;
+        self.store.enqueue(slot, Queue::Told, now);
+        if let Some(rest) = rest {
+            self.tell(&conversation, rest, number, out);
+        }
+        out.push(record);
+    }
+
+    /// Ends a connection: its contact if it has none yet, with this judgement, and its record, unless
+    /// that was written.
     pub(super) fn end(
         &mut self,
         slot: u32,
@@ -426,12 +448,18 @@ impl FlowTable {
     ) {
         let Some(mut connection) = self.store.remove(slot) else { return };
         self.bytes -= connection.cost();
+        if connection.facts.told {
+            return;
+        }
         if !connection.facts.reported {
             let outcome = judgement.outcome();
             connection.outcome = outcome;
             out.push(report::contact(&connection, outcome, number, self.now));
         }
-        self.tell_end(&mut connection, number, out);
+        let lens = self.lens();
+        if let Some(rest) = telling::rest(&mut self.expected, &mut connection, lens) {
+            self.tell(&connection.conversation(), rest, number, out);
+        }
         out.push(report::conn(&mut connection, number, self.now));
     }
 
@@ -453,6 +481,7 @@ fn queue_of(connection: &Connection) -> Queue {
         _ if !facts.reported => Queue::DatagramAttempt,
         Transport::Icmp => Queue::Icmp,
         Transport::Udp | Transport::Sctp => Queue::Datagrams,
+        Transport::Tcp if facts.told => Queue::Told,
         Transport::Tcp if facts.over => Queue::Over,
         Transport::Tcp => match connection.outcome {
             Some(Outcome::Accepted) if connection.is_two_sided() => Queue::Established,

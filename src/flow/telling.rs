@@ -33,27 +33,22 @@ impl FlowTable {
             self.expected.add(conversation, expected, self.now);
         }
     }
+}
 
-    /// Lets the dissector of a connection that is over say the rest.
-    pub(super) fn tell_end(
-        &mut self,
-        connection: &mut Connection,
-        number: u64,
-        out: &mut Vec<Event>,
-    ) {
-        let lens = self.lens();
-        name(&mut self.expected, connection, lens);
-        let findings = match &mut connection.detail {
-            Detail::Tcp(tcp) => tcp.finish_reading(lens),
-            Detail::ReadDatagrams(read) => {
-                read.1.end(lens);
-                read.1.take_findings()
-            }
-            Detail::Syn(_) | Detail::Datagrams(_) | Detail::Resting(_) => None,
-        };
-        if let Some(findings) = findings {
-            self.tell(&connection.conversation(), findings, number, out);
+/// What the dissector of a connection that is over still has to say.
+pub(super) fn rest(
+    expected: &mut Expectations,
+    connection: &mut Connection,
+    lens: Lens,
+) -> Option<Findings> {
+    name(expected, connection, lens);
+    match &mut connection.detail {
+        Detail::Tcp(tcp) => tcp.finish_reading(lens),
+        Detail::ReadDatagrams(read) => {
+            read.1.end(lens);
+            read.1.take_findings()
         }
+        Detail::Syn(_) | Detail::Datagrams(_) | Detail::Resting(_) => None,
     }
 }
 

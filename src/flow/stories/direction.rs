@@ -123,3 +123,22 @@ fn late_packets_of_a_closed_connection_open_nothing() {
 
     assert_eq!((wire.contacts().len(), wire.conns().len()), (1, 1));
 }
+
+#[test]
+fn a_closed_connection_is_told_soon_and_once() {
+    let mut wire = Wire::new();
+    wire.handshake().up(data(101, 501, b"hello")).up(tcp(FIN | ACK, 106, 501));
+    wire.down(tcp(FIN | ACK, 501, 107)).tick(100);
+    assert_eq!(wire.conns().len(), 0);
+
+    // The last acknowledgement, then silence, then what is late.
+    wire.up(tcp(ACK, 107, 502)).tick(200);
+    let told = wire.conns();
+    wire.down(tcp(RST, 502, 0)).tick(3000).up(tcp(RST, 107, 0)).tick(6000).finish();
+
+    let [(_, conn)] = told.as_slice() else { panic!("{told:?}") };
+    assert_eq!((conn.state, conn.client.bytes, conn.client.packets), (ConnState::SF, 5, 5));
+    assert_eq!((wire.contacts().len(), wire.conns().len()), (1, 1));
+    assert_eq!(wire.table.stats().open, 0);
+    assert_eq!(wire.table.stats().bytes, 0);
+}
