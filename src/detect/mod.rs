@@ -40,7 +40,7 @@ use serde::{Deserialize, Serialize};
 pub use config::{DetectConfig, all, ids};
 pub(crate) use logon::text_hash;
 pub(crate) use report::{Gate, Sample, spoken};
-pub(crate) use seen::{Seen, peer_hash};
+pub(crate) use seen::{Seen, edge_hash, peer_hash};
 pub use services::{Class, Direction, class};
 pub use sight::Sight;
 pub use walk::Odds;

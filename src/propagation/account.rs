@@ -11,6 +11,7 @@ use super::turn::is_profession;
 use crate::detect::spoken;
 use crate::incident::{Exposed, Incident, Infection, digest};
 use crate::inventory::Inventory;
+use crate::net::Service;
 
 /// Infections less likely than this are not told.
 const SURE_MIN: f64 = 0.2;
@@ -45,7 +46,7 @@ impl Propagation {
                 at: entry.end,
                 confidence: *sure,
                 generation: self.forest.generation(entry.peer) + 1,
-                service: Some(entry.service),
+                service: Some(self.door(*host, entry)),
                 incident: id.clone(),
                 reasons: vec!["entered as those were that turned".to_owned()],
                 runner_up: None,
@@ -53,7 +54,7 @@ impl Propagation {
             let all = turned.chain(victims).filter(|infection| infection.confidence >= SURE_MIN);
             account.infections.extend(all);
             let infections = account.infections.get(first..).unwrap_or_default();
-            if probability(tree.odds) >= INCIDENT_MIN {
+            if probability(tree.odds()) >= INCIDENT_MIN {
                 account.incidents.extend(self.incident(tree, &id, infections, inventory));
             }
         }
@@ -67,7 +68,7 @@ impl Propagation {
         let tree = self.forest.tree(host)?;
         let sure = match self.forest.turned.get(&host) {
             Some(turned) => self.sure(host, turned, tree),
-            None => probability(tree.odds),
+            None => probability(tree.odds()),
         };
         (sure >= INCIDENT_MIN).then(|| name(tree))
     }
@@ -75,19 +76,28 @@ impl Propagation {
     /// How sure it is that a host that turned is infected, 0 to 1, whoever infected it.
     fn sure(&self, host: IpAddr, turned: &Turned, tree: &Tree) -> f64 {
         let others = self.others_of(host);
-        let link = tree.link_prior(turned, &self.config) + turned.nats() + others;
-        probability(tree.odds) * probability(link)
+        let link = tree.link_prior(turned, &self.config) + turned.tie.nats() + others;
+        probability(tree.odds()) * probability(link)
+    }
+
+    /// The service by which `entry` came to `host`: what was fetched from a caller came in by the door
+    /// at which that had called.
+    pub(super) fn door(&self, host: IpAddr, entry: &Exchange) -> Service {
+        let entries = self.hosts.peek(&host).map_or(&[][..], |memory| &memory.entries);
+        let calls = entries.iter().filter(|call| call.peer == entry.peer && !call.is_fetched);
+        let before = calls.filter(|call| entry.is_fetched && call.start <= entry.start);
+        before.max_by_key(|call| call.start).map_or(entry.service, |call| call.service)
     }
 
     fn infection(&self, host: IpAddr, turned: &Turned, tree: &Tree, id: &str) -> Infection {
         let sure = self.sure(host, turned, tree);
-        let lag = turned.onset.since(turned.entry.start);
+        let lag = turned.tie.onset.since(turned.entry.start);
         let mut reasons = vec![
             format!(
                 "began {} later to do as its intruder does, alike in {} ({})",
                 spoken(lag),
-                turned.axis.words(),
-                turned.deed.service
+                turned.tie.axis.words(),
+                turned.tie.deed.service
             ),
             match tree.members.len() - 1 {
                 1 => "the only one of this chain so far".to_owned(),
@@ -100,10 +110,10 @@ impl Propagation {
         Infection {
             from: turned.entry.peer,
             to: host,
-            at: turned.entry.end.min(turned.onset),
+            at: turned.entry.end.min(turned.tie.onset),
             confidence: sure * turned.share,
             generation: self.forest.generation(host),
-            service: Some(turned.entry.service),
+            service: Some(self.door(host, &turned.entry)),
             incident: id.to_owned(),
             reasons,
             runner_up: turned
@@ -114,28 +124,21 @@ impl Propagation {
     }
 
     /// Hosts that were entered as those were that turned, have not turned themselves, and how likely
-    /// each is infected: as many of them turn as of all that were entered so.
+    /// each is infected: as many as of all that were entered so and have had the time to turn. One that
+    /// waits longer than the others did is not cleared by that: it may have found nobody to call. Beside
+    /// what was seen there stand one and a half hosts that were spared, and half a one that was not.
     fn victims(&self, tree: &Tree, inventory: &Inventory) -> BTreeMap<IpAddr, (Exchange, f64)> {
-        let sure = probability(tree.odds);
+        let sure = probability(tree.odds());
         if sure < SURE_MIN {
             return BTreeMap::new();
         }
         let members: BTreeSet<_> = tree.members.iter().copied().collect();
-        let mut ways = tree.ways.clone();
-        for way in &mut ways {
-            way.entered = 0.0;
-        }
+        let ways = &tree.ways;
         let mut victims: BTreeMap<IpAddr, (Exchange, usize)> = BTreeMap::new();
         for (host, memory) in self.hosts.entries() {
-            let mut counted = BTreeSet::new();
             for entry in memory.entries.iter().filter(|entry| members.contains(&entry.peer)) {
                 let is_way = |way: &Way| way.like.is_alike(entry, Axis::Same);
                 let Some(at) = ways.iter().position(is_way) else { continue };
-                if counted.insert(at)
-                    && let Some(way) = ways.get_mut(at)
-                {
-                    way.entered += 1.0;
-                }
                 let bearer = self.forest.turned.get(&entry.peer);
                 let was_infected = bearer.is_none_or(|turned| turned.entry.start < entry.start);
                 if !was_infected
@@ -151,8 +154,18 @@ impl Propagation {
                 }
             }
         }
+        // For each way: whom it did not turn, as far as that can be told by now.
+        let mut spared = vec![0.0; ways.len()];
+        let waiting = |entry: &Exchange| tree.waiting(self.told.since(entry.end).as_secs_f64());
+        for (entry, at) in victims.values() {
+            if let Some(spared) = spared.get_mut(*at) {
+                *spared += 1.0 - waiting(entry);
+            }
+        }
         let with_rate = |(host, (entry, at)): (IpAddr, (Exchange, usize))| {
-            (host, (entry, sure * ways.get(at).map_or(0.0, Way::rate)))
+            let turned = ways.get(at).map_or(0.0, |way| way.turned);
+            let spared = spared.get(at).copied().unwrap_or(0.0);
+            (host, (entry, sure * (turned + 0.5) / (turned + spared + 2.0)))
         };
         victims.into_iter().map(with_rate).collect()
     }

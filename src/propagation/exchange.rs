@@ -28,6 +28,9 @@ pub(super) struct Exchange {
     pub(super) said: Said,
     /// Whether the host had called this peer before itself: it answers for what it did.
     pub(super) is_answer: bool,
+    /// Whether the host fetched this from a peer that had called it shortly before: bytes are then
+    /// counted as if the peer had sent them of its own accord.
+    pub(super) is_fetched: bool,
 }
 
 /// In what two exchanges are alike, the most telling first.
@@ -97,7 +100,8 @@ impl Exchange {
 
     /// Whether it went through a door that administrators use, and somebody opened.
     pub(super) fn is_entry(&self) -> bool {
-        self.service.transport == Transport::Tcp && class(self.service) == Class::Admin
+        let is_door = class(self.service) == Class::Admin;
+        self.service.transport == Transport::Tcp && is_door && !self.is_fetched
     }
 
     /// Whether a blind spoofer could have made it: a datagram needs no answer.
@@ -137,7 +141,10 @@ impl Exchange {
     fn hash(&self, axis: Axis, place: i64) -> u64 {
         let service = match axis {
             Axis::Copy | Axis::Way => 0,
-            _ => u64::from(self.service.port) << 8 | self.service.transport as u64,
+            _ => {
+                let how = self.service.transport as u64 | u64::from(self.is_fetched) << 7;
+                u64::from(self.service.port) << 8 | how
+            }
         };
         mix(mix(place as u64 ^ (axis as u64) << 56) ^ service)
     }
@@ -145,7 +152,7 @@ impl Exchange {
     /// Whether `other` is the same in that respect.
     pub(super) fn is_alike(&self, other: &Self, axis: Axis) -> bool {
         let near = |a: f32, b: f32, octaves: f32| (a - b).abs() <= octaves;
-        let is_one_service = self.service == other.service;
+        let is_one_service = self.service == other.service && self.is_fetched == other.is_fetched;
         match axis {
             Axis::Same => {
                 is_one_service
@@ -175,21 +182,30 @@ impl Exchange {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::detect::testing::{ip, seconds};
-
-    fn exchange(port: u16, sent: u64, received: u64) -> Exchange {
-        Exchange {
-            peer: ip("10.0.0.1"),
+impl Exchange {
+    /// One of a second with `peer` on a TCP port, of so many bytes there and back.
+    pub(super) fn sample(peer: &str, port: u16, at: f64, (sent, received): (u64, u64)) -> Self {
+        use crate::detect::testing::{ip, seconds};
+        Self {
+            peer: ip(peer),
             service: Service::tcp(port),
-            start: seconds(0.0),
-            end: seconds(1.0),
-            sent: Exchange::octaves(sent),
-            received: Exchange::octaves(received),
+            start: seconds(at),
+            end: seconds(at + 1.0),
+            sent: Self::octaves(sent),
+            received: Self::octaves(received),
             said: Said::default(),
             is_answer: false,
+            is_fetched: false,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn exchange(port: u16, sent: u64, received: u64) -> Exchange {
+        Exchange::sample("10.0.0.1", port, 0.0, (sent, received))
     }
 
     fn alike(a: &Exchange, b: &Exchange) -> Vec<Axis> {

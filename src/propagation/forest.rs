@@ -15,12 +15,12 @@ use crate::detect::Gate;
 use crate::inventory::{Table, Tally};
 use crate::time::Timestamp;
 
-/// A host that was entered, and does to others what its intruder does.
-#[derive(Clone, Debug)]
-pub(super) struct Turned {
-    /// When it began.
+/// What ties a host to one that called it before: it does as that one does.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tie {
+    /// When it began to do so.
     pub(super) onset: Timestamp,
-    /// In what it is like its intruder.
+    /// In what they are alike.
     pub(super) axis: Axis,
     /// What it did.
     pub(super) deed: Exchange,
@@ -28,6 +28,37 @@ pub(super) struct Turned {
     pub(super) likeness: f64,
     /// Nats for beginning so soon.
     pub(super) lag: f64,
+}
+
+/// A deed that ties two hosts so many nats less than another may still have been the first.
+const FIRST_SLACK: f64 = 2.0;
+
+impl Tie {
+    /// Nats that it turned at all.
+    pub(super) fn nats(&self) -> f64 {
+        self.likeness + self.lag
+    }
+
+    /// Takes another tie between the same two: the stronger stands, and the earliest of those that
+    /// are about as strong was the beginning.
+    pub(super) fn join(&mut self, other: Self) {
+        let onset = self.onset.min(other.onset);
+        let is_close = (self.nats() - other.nats()).abs() <= FIRST_SLACK;
+        if other.nats() > self.nats() {
+            *self = other;
+        }
+        if is_close {
+            self.onset = onset;
+        }
+    }
+}
+
+/// A host that was entered, and does to others what its intruder does.
+#[derive(Clone, Debug)]
+pub(super) struct Turned {
+    /// What says that it turned. Under a worm all who called it do the same, so that this need not
+    /// be its intruder.
+    pub(super) tie: Tie,
     /// The exchange by which it was entered, most likely; its peer is the intruder.
     pub(super) entry: Exchange,
     /// How likely it was this one, of all that entered it, 0 to 1.
@@ -39,12 +70,7 @@ pub(super) struct Turned {
 impl Turned {
     /// How long it took to begin, in seconds.
     fn lag_secs(&self) -> f64 {
-        self.onset.since(self.entry.start).as_secs_f64().max(LAG_MIN)
-    }
-
-    /// Nats that it turned at all.
-    pub(super) fn nats(&self) -> f64 {
-        self.likeness + self.lag
+        self.tie.onset.since(self.entry.start).as_secs_f64().max(LAG_MIN)
     }
 }
 
@@ -55,12 +81,16 @@ pub(super) struct Tree {
     pub(super) root: IpAddr,
     /// Everybody in it, parents before their children; the root first.
     pub(super) members: Vec<IpAddr>,
-    /// Log-odds that it is a worm's, in nats.
-    pub(super) odds: f64,
+    /// Log-odds that it is a worm's before anything speaks for it, in nats.
+    prior: f64,
+    /// Nats of the turns, 0 or more.
+    spread: f64,
+    /// What other detectors say of its hosts, in nats.
+    suspicion: f64,
     /// The ways by which its hosts were entered.
     pub(super) ways: Vec<Way>,
-    /// The usual lag between being entered and going on, in seconds; none of few.
-    pub(super) usual_lag: Option<f64>,
+    /// The lags between being entered and going on, in seconds, shortest first.
+    lags: Vec<f64>,
     /// The moment that names it: when the first of its trees was seen, and its root then.
     pub(super) name: (Timestamp, IpAddr),
 }
@@ -93,7 +123,28 @@ impl Way {
     }
 }
 
+/// What others say of the hosts counts up to so many times as much as what ties them together: hosts
+/// that are suspected, each for its own reasons, are no chain.
+const SUSPICION_MOST: f64 = 3.0;
+
 impl Tree {
+    /// Log-odds that it is a worm's, in nats.
+    pub(super) fn odds(&self) -> f64 {
+        self.odds_without(0.0)
+    }
+
+    /// The same without `own` nats of what others say of its hosts.
+    pub(super) fn odds_without(&self, own: f64) -> f64 {
+        let most = SUSPICION_MOST * self.spread;
+        self.prior + self.spread + (self.suspicion - own).min(most)
+    }
+
+    /// The share of hosts that turn at all which have not `secs` seconds after they were entered.
+    pub(super) fn waiting(&self, secs: f64) -> f64 {
+        let later = self.lags.len() - self.lags.partition_point(|lag| *lag <= secs);
+        (later as f64 + 0.5) / (self.lags.len() as f64 + 1.0)
+    }
+
     /// Log-odds that a host which this tree has called is infected, before its own deeds speak: who
     /// was entered as others were turns as often as they did, and as soon.
     pub(super) fn link_prior(&self, turned: &Turned, config: &Config) -> f64 {
@@ -103,7 +154,8 @@ impl Tree {
             Some(way) => log_odds(way.rate()).min(config.link_prior),
             None => config.link_prior,
         };
-        let of_lag = self.usual_lag.map_or(0.0, |usual| {
+        let usual = self.lags.get(self.lags.len() / 2).filter(|_| self.lags.len() >= LAGS_MIN);
+        let of_lag = usual.map_or(0.0, |usual| {
             (LAG_SLACK - (turned.lag_secs() / usual).ln().abs()).clamp(-LAG_SLACK * 2.0, 0.0)
         });
         of_way + of_lag
@@ -212,7 +264,7 @@ impl Forest {
         }
         self.swept = now;
         let before = self.turned.len();
-        self.turned.retain(|_, turned| now.since(turned.onset) < after);
+        self.turned.retain(|_, turned| now.since(turned.tie.onset) < after);
         self.is_stale |= self.turned.len() < before;
         let parents: BTreeSet<_> = self.turned.values().map(|turned| turned.entry.peer).collect();
         let is_known = |host: &IpAddr| self.turned.contains_key(host) || parents.contains(host);
@@ -283,11 +335,10 @@ impl Forest {
         let waiting: f64 = ways.iter().map(|way| (way.entered - way.turned).max(0.0) / 2.0).sum();
         let entered = count + waiting;
         let rate = (count + 0.5) / (entered + 1.0);
-        let spread = turned.iter().map(|host| host.nats() + rate.ln()).sum::<f64>()
+        let spread = turned.iter().map(|host| host.tie.nats() + rate.ln()).sum::<f64>()
             + waiting * (1.0 - rate).ln();
         let mut lags: Vec<_> = turned.iter().map(|host| host.lag_secs()).collect();
         lags.sort_by(f64::total_cmp);
-        let usual_lag = lags.get(lags.len() / 2).copied().filter(|_| lags.len() >= LAGS_MIN);
         let suspicion: f64 =
             members.iter().filter_map(|host| others.peek(host)).map(|nats| nats.0).sum();
         let since = turned.iter().map(|host| host.entry.start).min().unwrap_or_default();
@@ -295,9 +346,11 @@ impl Forest {
         let name = named.copied().unwrap_or((since, *root));
         let tree = Tree {
             root: *root,
-            odds: config.prior + spread.max(0.0) + suspicion,
+            prior: config.prior,
+            spread: spread.max(0.0),
+            suspicion,
             ways,
-            usual_lag,
+            lags,
             name,
             members,
         };
@@ -332,4 +385,102 @@ pub(super) fn probability(odds: f64) -> f64 {
 pub(super) fn log_odds(probability: f64) -> f64 {
     let probability = probability.clamp(1e-9, 1.0 - 1e-9);
     (probability / (1.0 - probability)).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::testing::{ip, seconds};
+
+    const PUSH: (u64, u64) = (21_054, 849);
+
+    fn tie(onset: f64, likeness: f64) -> Tie {
+        let deed = Exchange::sample("10.0.0.9", 445, onset, PUSH);
+        Tie { onset: seconds(onset), axis: Axis::Same, deed, likeness, lag: 0.0 }
+    }
+
+    /// A host that `parent` entered at 100 s, and that began `lag` seconds later.
+    fn turned(parent: &str, lag: f64) -> Turned {
+        let entry = Exchange::sample(parent, 445, 100.0, PUSH);
+        Turned { tie: tie(100.0 + lag, 4.5), entry, share: 1.0, runner_up: None }
+    }
+
+    fn grown(links: &[(&str, &str)], others: &[(&str, f64)]) -> Forest {
+        let mut forest = Forest::new(1 << 20);
+        for (at, (parent, child)) in links.iter().enumerate() {
+            forest.turn(ip(child), turned(parent, at as f64 + 1.0));
+        }
+        let mut heard = Table::new(1 << 16);
+        for (host, nats) in others {
+            heard.update(ip(host), true, Nats::default, |known: &mut Nats| known.0 = *nats);
+        }
+        assert!(forest.grow(&Table::new(1 << 16), &heard, &Config::default()));
+        forest
+    }
+
+    #[test]
+    fn a_weak_beginning_gives_way_to_a_strong_one() {
+        let mut weak = tie(10.0, 0.5);
+        weak.join(tie(20.0, 4.5));
+        let mut close = tie(10.0, 4.0);
+        close.join(tie(20.0, 4.5));
+
+        assert_eq!((weak.onset, weak.likeness), (seconds(20.0), 4.5));
+        assert_eq!((close.onset, close.likeness), (seconds(10.0), 4.5));
+    }
+
+    #[test]
+    fn parents_come_before_their_children_and_generations_are_counted() {
+        let forest = grown(&[("10.0.0.1", "10.0.0.5"), ("10.0.0.5", "10.0.0.2")], &[]);
+
+        let [tree] = forest.trees.as_slice() else { panic!("{:?}", forest.trees) };
+        assert_eq!(tree.members, [ip("10.0.0.1"), ip("10.0.0.5"), ip("10.0.0.2")]);
+        assert_eq!(forest.generation(ip("10.0.0.2")), 2);
+        assert!(forest.descends(ip("10.0.0.2"), ip("10.0.0.1")));
+        assert!(!forest.descends(ip("10.0.0.1"), ip("10.0.0.2")));
+    }
+
+    #[test]
+    fn suspicion_counts_no_more_than_thrice_what_ties_the_hosts_together() {
+        let hosts = [("10.0.0.1", 6.0), ("10.0.0.5", 6.0)];
+        let forest = grown(&[("10.0.0.1", "10.0.0.5")], &hosts);
+
+        let [tree] = forest.trees.as_slice() else { panic!("{:?}", forest.trees) };
+        let ties = 4.5 + 0.75f64.ln();
+        assert!((tree.odds() - (-8.0 + ties + (3.0 * ties).min(12.0))).abs() < 1e-9);
+        assert!((tree.odds_without(6.0) - (-8.0 + ties + 6.0)).abs() < 1e-9);
+    }
+
+    #[test]
+    fn half_of_those_that_turn_have_not_after_the_usual_time() {
+        let links = [("10.0.0.1", "10.0.0.2"), ("10.0.0.1", "10.0.0.3"), ("10.0.0.1", "10.0.0.4")];
+        let forest = grown(&links, &[]);
+
+        let [tree] = forest.trees.as_slice() else { panic!("{:?}", forest.trees) };
+        let waiting: Vec<_> = [0.5, 2.0, 60.0].map(|secs| tree.waiting(secs)).into();
+        assert_eq!(waiting, [3.5 / 4.0, 1.5 / 4.0, 0.5 / 4.0]);
+    }
+
+    #[test]
+    fn a_tree_that_gets_an_older_root_keeps_its_name() {
+        let mut forest = grown(&[("10.0.0.5", "10.0.0.6")], &[]);
+        let name = forest.trees[0].name;
+        forest.turn(ip("10.0.0.5"), turned("10.0.0.1", 9.0));
+        forest.grow(&Table::new(1 << 16), &Table::new(1 << 16), &Config::default());
+
+        let [tree] = forest.trees.as_slice() else { panic!("{:?}", forest.trees) };
+        assert_eq!((tree.root, tree.name), (ip("10.0.0.1"), name));
+    }
+
+    #[test]
+    fn what_does_not_fit_is_counted_and_what_is_old_goes() {
+        let mut forest = Forest::new(3 * TURNED_BYTES);
+        for n in 2..7 {
+            forest.turn(ip(&format!("10.0.0.{n}")), turned("10.0.0.1", f64::from(n)));
+        }
+        assert_eq!((forest.turned.len(), forest.forgotten), (3, 2));
+
+        forest.forget(seconds(200_000.0), Duration::from_secs(100_000));
+        assert!(forest.turned.is_empty());
+    }
 }

@@ -116,6 +116,9 @@ impl Propagation {
             Body::Record(record) if Said::is_told_by(record) => {
                 self.said.update(talk.uid, true, Said::default, |said| said.read(record));
             }
+            Body::Contact(contact) if contact.outcome == Some(Outcome::Accepted) => {
+                self.on_contact(talk, event.ts, inventory);
+            }
             Body::Conn(conn) => {
                 self.on_conn(talk, conn, inventory);
                 if self.forest.turned.len() <= LARGE {
@@ -190,22 +193,14 @@ impl Propagation {
     fn on_conn(&mut self, talk: &Conversation, conn: &Conn, inventory: &Inventory) {
         let said = self.said.remove(&talk.uid).unwrap_or_default();
         let (client, server) = (talk.client.addr, talk.server.addr);
-        let (from_own, to_own) = (inventory.is_internal(client), inventory.is_internal(server));
-        let is_way = match class(talk.service()) {
-            Class::Admin => to_own || from_own,
-            Class::Web => to_own,
-            Class::Common => talk.service() == MAIL && (to_own || from_own),
-            Class::Dynamic => false,
-        };
-        if !is_way
-            || client == server
-            || is_group(client)
-            || is_group(server)
-            || inventory.may_scan(client)
-            || !carried(talk, conn)
-        {
+        if client == server || is_group(client) || is_group(server) || !carried(talk, conn) {
             return;
         }
+        self.fetch(talk, conn, inventory);
+        if !is_way(talk, inventory) || inventory.may_scan(client) {
+            return;
+        }
+        let (from_own, to_own) = (inventory.is_internal(client), inventory.is_internal(server));
         let exchange = |peer| Exchange {
             peer,
             service: talk.service(),
@@ -215,6 +210,7 @@ impl Propagation {
             received: Exchange::octaves(conn.server.bytes),
             said,
             is_answer: false,
+            is_fetched: false,
         };
         // First what the client does: that is what the server is compared with.
         if from_own {
@@ -231,6 +227,45 @@ impl Propagation {
         }
     }
 
+    /// A door was opened: what its host fetches from the caller now is what that brought.
+    fn on_contact(&mut self, talk: &Conversation, now: Timestamp, inventory: &Inventory) {
+        let (client, server) = (talk.client.addr, talk.server.addr);
+        if talk.transport != Transport::Tcp {
+            return;
+        }
+        if self.hosts.peek(&client).is_some() {
+            let calls = |memory: &mut Memory| memory.on_call(server, talk.service(), now);
+            self.hosts.update(client, true, Memory::default, calls);
+        }
+        if inventory.is_internal(server) && is_way(talk, inventory) {
+            let called = |memory: &mut Memory| memory.on_caller(client, now);
+            self.hosts.update(server, true, Memory::default, called);
+        }
+    }
+
+    /// What a host fetches from one that has just called it came with that call.
+    fn fetch(&mut self, talk: &Conversation, conn: &Conn, inventory: &Inventory) {
+        let (victim, intruder) = (talk.client.addr, talk.server.addr);
+        let is_tcp = talk.transport == Transport::Tcp;
+        let fetches = |memory: &Memory| memory.fetches(intruder, talk.service(), conn.start);
+        if !is_tcp || !self.hosts.peek(&victim).is_some_and(fetches) {
+            return;
+        }
+        let exchange = |peer| Exchange {
+            peer,
+            service: talk.service(),
+            start: conn.start,
+            end: conn.start + conn.duration,
+            sent: Exchange::octaves(conn.server.bytes),
+            received: Exchange::octaves(conn.client.bytes),
+            said: Said::default(),
+            is_answer: false,
+            is_fetched: true,
+        };
+        self.act(intruder, inventory.is_internal(intruder), exchange(victim), inventory);
+        self.enter(victim, exchange(intruder), inventory);
+    }
+
     /// Whoever writes from a mailbox has read what came to it: to a host that writes, its letters are
     /// calls of those who sent them.
     fn read_mail(&mut self, host: IpAddr, mailbox: u32) {
@@ -238,7 +273,7 @@ impl Propagation {
             return;
         }
         let Some(letters) = self.letters.remove(&mailbox) else { return };
-        let onset = self.forest.turned.get(&host).map(|turned| turned.onset);
+        let onset = self.forest.turned.get(&host).map(|turned| turned.tie.onset);
         let max = self.config.exchanges_max;
         self.hosts.update(host, true, Memory::default, |memory| {
             for letter in letters.entries.into_iter().filter(|letter| letter.peer != host) {
@@ -248,8 +283,12 @@ impl Propagation {
     }
 
     /// `host`, one of ours, was called.
-    fn enter(&mut self, host: IpAddr, entry: Exchange, inventory: &Inventory) {
-        let onset = self.forest.turned.get(&host).map(|turned| turned.onset);
+    fn enter(&mut self, host: IpAddr, mut entry: Exchange, inventory: &Inventory) {
+        // Who fetched something from this host comes back to it.
+        let is_from_here = |known: &Exchange| known.is_fetched && known.peer == host;
+        let caller = self.hosts.peek(&entry.peer);
+        entry.is_answer = caller.is_some_and(|caller| caller.entries.iter().any(is_from_here));
+        let onset = self.forest.turned.get(&host).map(|turned| turned.tie.onset);
         let max = self.config.exchanges_max;
         self.hosts.update(host, true, Memory::default, |memory| memory.enter(entry, onset, max));
         self.suspect(host, &entry, inventory);
@@ -267,7 +306,7 @@ impl Propagation {
         let Some(tree) = self.forest.tree(entry.peer) else { return };
         let ways = tree.ways.iter().filter(|way| way.like.is_alike(entry, Axis::Same));
         let rate = ways.map(Way::rate).fold(0.0, f64::max);
-        let odds = log_odds(probability(tree.odds) * rate);
+        let odds = log_odds(probability(tree.odds()) * rate);
         let is_next = odds > 0.0
             && self.forest.tree(host).is_none()
             && !is_profession(host, entry, inventory);
@@ -314,6 +353,18 @@ impl Propagation {
     /// What other detectors say of `host`, in nats, as far as it counts.
     fn others_of(&self, host: IpAddr) -> f64 {
         self.others.peek(&host).map_or(0.0, |nats| nats.0)
+    }
+}
+
+/// Whether that is a way on which worms come, and somebody here is part of it.
+fn is_way(talk: &Conversation, inventory: &Inventory) -> bool {
+    let (from_own, to_own) =
+        (inventory.is_internal(talk.client.addr), inventory.is_internal(talk.server.addr));
+    match class(talk.service()) {
+        Class::Admin => to_own || from_own,
+        Class::Web => to_own,
+        Class::Common => talk.service() == MAIL && (to_own || from_own),
+        Class::Dynamic => false,
     }
 }
 

@@ -47,3 +47,27 @@ impl Prevalence {
         self.manners.evicted()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_more_hosts_do_is_likelier_for_the_next() {
+        let mut manners = Prevalence::new(1 << 16);
+        let seen = Exchange::sample("10.0.0.1", 445, 1.0, (21_054, 849));
+        let near = Exchange::sample("10.0.0.1", 445, 1.0, (21_500, 849));
+        let far = Exchange::sample("10.0.0.1", 445, 1.0, (900, 849));
+        let share = |manners: &Prevalence, of| manners.of(of, Axis::Same, 99.0);
+        assert!((share(&manners, &seen) - 0.5 * 0.05 / 100.0).abs() < 1e-12);
+
+        for host in 0..11 {
+            manners.add(&seen, Axis::Same, host);
+        }
+
+        // The one that it is compared with is left out.
+        assert!((share(&manners, &seen) - (10.0 + 0.025) / 100.0).abs() < 1e-12);
+        assert_eq!(share(&manners, &near), share(&manners, &seen));
+        assert!((share(&manners, &far) - 0.025 / 100.0).abs() < 1e-12);
+    }
+}

@@ -227,12 +227,12 @@ fn what_it_said_itself_is_not_heard_again() {
     let mut story = Story::morning();
     story.talk("10.0.1.1", "10.0.1.2", 445, 3600.0, PUSH);
     story.talk("10.0.1.2", "10.0.1.3", 445, 3605.0, PUSH);
-    let before = story.stage.forest.tree(ip("10.0.1.2")).unwrap().odds;
+    let before = story.stage.forest.tree(ip("10.0.1.2")).unwrap().odds();
     let own = crate::score::testing::evidence(Propagation::ID, Family::Causality, 8.0, 3606);
     story.hear(Evidence { host: ip("10.0.1.2"), ..own });
     story.talk("10.0.1.9", "10.0.1.10", 445, 3607.0, (77, 77));
 
-    assert!((story.stage.forest.tree(ip("10.0.1.2")).unwrap().odds - before).abs() < 1e-9);
+    assert!((story.stage.forest.tree(ip("10.0.1.2")).unwrap().odds() - before).abs() < 1e-9);
 }
 
 #[test]
@@ -261,7 +261,7 @@ fn a_login_that_was_refused_brought_nothing() {
 
     let turned = story.stage.forest.turned.get(&ip("10.0.1.9")).unwrap();
     assert_eq!(turned.entry.peer, ip("10.0.1.1"));
-    assert_eq!(turned.axis, Axis::Same);
+    assert_eq!(turned.tie.axis, Axis::Same);
 }
 
 #[test]
@@ -311,4 +311,108 @@ fn a_large_house_fits_into_a_quarter_of_a_gibibyte() {
     let (hosts, forgotten) = (stage.hosts.len() as u64, stage.hosts.evicted());
     assert!(hosts + forgotten >= u64::from(HOSTS), "{hosts} {forgotten}");
     assert!(stage.evicted() >= forgotten);
+}
+
+/// Who fetches what its caller brought does so over a port that nothing else is known of.
+fn fetched(story: &mut Story, intruder: &str, victim: &str, port: u16, at: f64) {
+    story.talk(intruder, victim, port, at, TALK);
+    story.talk(victim, intruder, 8080, at + 1.0, (90, 41_000));
+}
+
+#[test]
+fn what_is_fetched_from_the_caller_makes_a_chain_whatever_the_door() {
+    let mut story = Story::morning();
+    for (n, port) in (1u32..).zip([22, 5985, 3389, 445]) {
+        let (from, to) = (format!("10.0.1.{n}"), format!("10.0.1.{}", n + 1));
+        fetched(&mut story, &from, &to, port, 3600.0 + f64::from(n) * 4000.0);
+    }
+
+    let edges = story.edges();
+
+    for n in 1..4 {
+        let expected = edge(&format!("10.0.1.{n}"), &format!("10.0.1.{}", n + 1));
+        assert!(edges.contains(&expected), "{edges:?}");
+    }
+}
+
+#[test]
+fn what_was_always_fetched_there_is_no_copy() {
+    let mut story = Story::morning();
+    for n in 2..6u32 {
+        for server in 1..5u32 {
+            let (desk, server) = (format!("10.0.1.{n}"), format!("10.0.1.{server}"));
+            if desk != server {
+                story.talk(&desk, &server, 8080, 1500.0 + f64::from(n), (90, 41_000));
+            }
+        }
+    }
+    for (n, port) in (1u32..).zip([22, 5985, 3389, 445]) {
+        let (from, to) = (format!("10.0.1.{n}"), format!("10.0.1.{}", n + 1));
+        fetched(&mut story, &from, &to, port, 3600.0 + f64::from(n) * 4000.0);
+    }
+
+    assert_eq!(story.edges(), []);
+}
+
+#[test]
+fn a_victim_that_comes_back_to_ask_has_infected_nobody() {
+    let mut story = Story::morning();
+    fetched(&mut story, "10.0.1.1", "10.0.1.2", 22, 3600.0);
+    // It asks the one that it came from, for hours, before that one goes on.
+    for n in 0..3 {
+        story.talk("10.0.1.2", "10.0.1.1", 443, 7200.0 + f64::from(n) * 900.0, (9_000, 70_000));
+    }
+    fetched(&mut story, "10.0.1.1", "10.0.1.3", 5985, 12_000.0);
+    fetched(&mut story, "10.0.1.2", "10.0.1.4", 3389, 15_000.0);
+    fetched(&mut story, "10.0.1.3", "10.0.1.5", 445, 18_000.0);
+    fetched(&mut story, "10.0.1.4", "10.0.1.6", 22, 21_000.0);
+    fetched(&mut story, "10.0.1.5", "10.0.1.7", 22, 24_000.0);
+
+    let account = story.stage.account(&story.inventory);
+    let [incident] = account.incidents.as_slice() else { panic!("{:?}", account.incidents) };
+    assert_eq!(incident.patient_zero, [ip("10.0.1.1")]);
+}
+
+#[test]
+fn a_server_infects_those_who_use_it() {
+    let mut story = Story::morning();
+    story.talk("10.0.1.1", "10.0.0.5", 445, 7200.0, PUSH);
+    story.talk("10.0.0.5", "10.0.1.7", 445, 7206.0, PUSH);
+    story.talk("10.0.1.7", "10.0.1.8", 445, 7211.0, PUSH);
+
+    let edges = story.edges();
+
+    assert!(edges.contains(&edge("10.0.0.5", "10.0.1.7")), "{edges:?}");
+}
+
+#[test]
+fn a_server_that_answers_a_call_with_a_call_infects_nobody() {
+    let mut story = Story::morning();
+    for n in 1..6 {
+        let (desk, at) = (format!("10.0.1.{n}"), 7200.0 + f64::from(n) * 30.0);
+        story.talk(&desk, "10.0.0.5", 445, at, PUSH);
+        story.talk("10.0.0.5", &desk, 445, at + 2.0, PUSH);
+    }
+
+    assert_eq!(story.edges(), []);
+}
+
+#[test]
+fn suspects_whom_little_ties_together_are_no_chain() {
+    let mut story = Story::morning();
+    for host in ["10.0.1.1", "10.0.1.2"] {
+        for family in [Family::Failure, Family::Lateral, Family::Credential] {
+            let mut heard = crate::score::testing::evidence("scan.horizontal", family, 10.0, 3500);
+            heard.host = ip(host);
+            story.hear(heard);
+        }
+    }
+    // Both do what everybody here does.
+    for n in 3..18 {
+        story.talk(&format!("10.0.1.{n}"), "10.0.1.19", 445, 3000.0 + f64::from(n), PUSH);
+    }
+    story.talk("10.0.1.1", "10.0.1.2", 445, 3600.0, PUSH);
+    story.talk("10.0.1.2", "10.0.1.3", 445, 7600.0, PUSH);
+
+    assert_eq!(story.edges(), []);
 }

@@ -12,9 +12,9 @@ impl Propagation {
     /// Log-odds that `host` is infected, by its tree alone: what others say of it is left out.
     fn odds_of(&self, host: IpAddr) -> Option<f64> {
         let tree = self.forest.tree(host)?;
-        let of_tree = probability(tree.odds - self.others_of(host));
+        let of_tree = probability(tree.odds_without(self.others_of(host)));
         let of_link = match self.forest.turned.get(&host) {
-            Some(turned) => probability(tree.link_prior(turned, &self.config) + turned.nats()),
+            Some(turned) => probability(tree.link_prior(turned, &self.config) + turned.tie.nats()),
             None => 1.0,
         };
         Some(log_odds(of_tree * of_link))
@@ -54,25 +54,27 @@ impl Propagation {
         let size = tree.members.len();
         let (service, summary) = match turned {
             Some(turned) => {
-                let lag = turned.onset.since(turned.entry.start);
+                let lag = turned.tie.onset.since(turned.entry.start);
                 let summary = format!(
                     "was called by {} on {}, and {} later began to do as that host does, alike in {}; \
                      {size} hosts make one chain",
                     turned.entry.peer,
-                    turned.entry.service,
+                    self.door(host, &turned.entry),
                     spoken(lag),
-                    turned.axis.words(),
+                    turned.tie.axis.words(),
                 );
-                (Some(turned.deed.service), summary)
+                (Some(turned.tie.deed.service), summary)
             }
             None => {
-                let child = children.first().and_then(|child| self.forest.turned.get(child));
+                let service = |child: &IpAddr| {
+                    self.forest.turned.get(child).map(|turned| self.door(*child, &turned.entry))
+                };
                 let summary = format!(
                     "{} of the hosts that it called went on to do as it does; {size} hosts make one \
                      chain",
                     children.len(),
                 );
-                (child.map(|child| child.entry.service), summary)
+                (children.first().and_then(service), summary)
             }
         };
         let peers: Vec<_> = turned
@@ -92,8 +94,9 @@ impl Propagation {
             service,
             techniques: &["T1021", "T1570"],
             conns: Vec::new(),
-            forgeable: turned
-                .is_some_and(|turned| turned.entry.is_forgeable() || turned.deed.is_forgeable()),
+            forgeable: turned.is_some_and(|turned| {
+                turned.entry.is_forgeable() || turned.tie.deed.is_forgeable()
+            }),
             summary,
         })
     }

@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use super::exchange::{Axis, Exchange};
-use super::forest::{LAG_MIN, Turned, probability};
+use super::forest::{LAG_MIN, Tie, Turned, probability};
 use super::memory::{Deed, Memory};
 use super::{MAIL, Propagation};
 use crate::detect::{Class, class};
@@ -37,7 +37,7 @@ impl Propagation {
         // which never would.
         let hosts = ((self.hosts.len() as f64) * inventory.own_hosts().max(1) as f64).sqrt();
         let mut explained = 0;
-        let mut best: Option<(f64, f64, Axis)> = None;
+        let mut best: Option<Tie> = None;
         for entry in &memory.entries {
             if entry.is_answer
                 || entry.start >= deed.first.start
@@ -52,13 +52,14 @@ impl Propagation {
                     theirs.first.start < deed.first.start
                         && theirs.first.is_alike(&deed.first, axis)
                 };
-                if !intruder.deeds.iter().any(is_like) {
+                // What was done to this host, its caller has done.
+                let is_done_to_it = entry.is_alike(&deed.first, axis);
+                if !is_done_to_it && !intruder.deeds.iter().any(is_like) {
                     continue;
                 }
                 explained |= axis.bit();
                 // The more that each does, the sooner some of it is alike by chance; what was done to this
                 // host is one thing.
-                let is_done_to_it = entry.is_alike(&deed.first, axis);
                 let theirs = if is_done_to_it { 1 } else { intruder.deeds_like(deed, axis) };
                 let trials = memory.deeds_like(deed, axis).max(1) * theirs.max(1);
                 let share = (self.manners.of(&deed.first, axis, hosts) * trials as f64).min(1.0);
@@ -70,32 +71,27 @@ impl Propagation {
                 if axis == Axis::Way && lag <= 0.0 {
                     continue;
                 }
-                if best.is_none_or(|(a, b, _)| likeness + lag > a + b) {
-                    best = Some((likeness, lag, axis));
+                let (onset, deed) = (deed.first.start, deed.first);
+                let tie = Tie { onset, axis, deed, likeness, lag };
+                if best.is_none_or(|best| tie.nats() > best.nats()) {
+                    best = Some(tie);
                 }
             }
         }
-        if let Some((likeness, lag, axis)) = best
-            && likeness + lag >= self.config.llr_min
-        {
-            self.turn(host, deed.first, (likeness, lag, axis));
+        if let Some(tie) = best.filter(|tie| tie.nats() >= self.config.llr_min) {
+            self.turn(host, tie);
         }
         explained
     }
 
     /// Takes that `host` turned, and weighs who made it.
-    fn turn(&mut self, host: IpAddr, deed: Exchange, (likeness, lag, axis): (f64, f64, Axis)) {
-        let known = self.forest.turned.get(&host);
-        let onset = known.map_or(deed.start, |known| known.onset.min(deed.start));
-        let Some(candidates) = self.candidates(host, onset) else { return };
+    fn turn(&mut self, host: IpAddr, fresh: Tie) {
+        let mut tie = self.forest.turned.get(&host).map_or(fresh, |known| known.tie);
+        tie.join(fresh);
+        let Some(candidates) = self.candidates(host, tie.onset) else { return };
         let [(entry, share), others @ ..] = candidates.as_slice() else { return };
         let runner_up = others.first().map(|(other, share)| (other.peer, *share));
-        let better = known.filter(|known| known.nats() >= likeness + lag);
-        let (likeness, lag, axis, deed) = better.map_or((likeness, lag, axis, deed), |known| {
-            (known.likeness, known.lag, known.axis, known.deed)
-        });
-        let turned =
-            Turned { onset, axis, deed, likeness, lag, entry: *entry, share: *share, runner_up };
+        let turned = Turned { tie, entry: *entry, share: *share, runner_up };
         self.forest.turn(host, turned);
     }
 
@@ -145,7 +141,8 @@ impl Propagation {
             Some(false) => -3.0,
             None => 0.0,
         };
-        let fetched = memory.called_back(entry.peer, entry.start, CALL_BACK_SECS);
+        let fetched =
+            entry.is_fetched || memory.called_back(entry.peer, entry.start, CALL_BACK_SECS);
         let bearer = self.infected(entry.peer) + 0.01;
         COPY_WEIGHT * octaves * std::f64::consts::LN_2 - LAG_WEIGHT * lag.ln()
             + login
@@ -156,7 +153,7 @@ impl Propagation {
     /// The probability that `host` is infected, as far as is known.
     fn infected(&self, host: IpAddr) -> f64 {
         let alone = probability(self.host_prior + self.others_of(host));
-        self.forest.tree(host).map_or(alone, |tree| probability(tree.odds).max(alone))
+        self.forest.tree(host).map_or(alone, |tree| probability(tree.odds()).max(alone))
     }
 }
 
