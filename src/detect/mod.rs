@@ -20,6 +20,7 @@ pub mod logins;
 mod logon;
 mod pace;
 mod report;
+pub mod reversal;
 mod seen;
 mod services;
 pub mod shared;
