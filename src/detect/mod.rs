@@ -7,6 +7,7 @@ mod attacks;
 mod attempt;
 pub mod bruteforce;
 mod config;
+pub mod content;
 pub mod dark;
 pub mod edge;
 mod guesses;
