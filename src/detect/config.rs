@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::propagation;
 
 use super::{
-    Detector, arp, bruteforce, dark, edge, horizontal, host_awakened, host_new, icmp, shared, slow,
-    spray, vertical,
+    Detector, arp, bruteforce, content, dark, edge, horizontal, host_awakened, host_new, icmp,
+    reversal, shared, slow, spray, vertical,
 };
 
 /// The parameters of every detector, under its id.
@@ -48,6 +48,12 @@ pub struct DetectConfig {
     /// A host that was entered goes on as its intruder does.
     #[serde(rename = "propagation.turn")]
     pub turn: propagation::Config,
+    /// A host that was entered calls its intruder.
+    #[serde(rename = "propagation.reversal")]
+    pub reversal: reversal::Config,
+    /// What hosts received they hand on, and so do those that get it.
+    #[serde(rename = "content.prevalence")]
+    pub content: content::Config,
     /// A device appears.
     #[serde(rename = "host.new")]
     pub host_new: host_new::Config,
@@ -69,6 +75,8 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(spray::Spray::new(&config.spray)),
         Box::new(shared::Shared::new(&config.shared)),
         Box::new(edge::Edge::new(&config.edge)),
+        Box::new(reversal::Reversal::new(&config.reversal)),
+        Box::new(content::Prevalence::new(&config.content)),
         Box::new(host_new::NewHost::new(&config.host_new)),
         Box::new(host_awakened::AwakenedHost::new(&config.host_awakened)),
     ];

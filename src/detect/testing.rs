@@ -143,6 +143,7 @@ impl Talk {
             vlan: None,
             tunnel: None,
             macs: self.macs,
+            fingerprints: None,
         }));
         self.event(self.start + duration, body)
     }

@@ -242,6 +242,7 @@ mod tests {
             vlan: Some(7),
             tunnel: None,
             macs: Some((MacAddr([0, 1, 2, 3, 4, 5]), MacAddr::BROADCAST)),
+            fingerprints: None,
         };
 
         let text = line(Body::Conn(Box::new(conn)), Some(conversation()));

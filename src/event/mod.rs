@@ -218,6 +218,23 @@ pub struct Conn {
     pub tunnel: Option<Tunnel>,
     /// Hardware addresses of client and server as first seen, where the link has them.
     pub macs: Option<(MacAddr, MacAddr)>,
+    /// By what its content and its shape are known again, where they were taken; not in any log.
+    pub fingerprints: Option<Box<Fingerprints>>,
+}
+
+/// Hashes of the content of either direction that are kept.
+pub const KEYS: usize = 4;
+
+/// Keyed hashes of what a connection carried; equal ones mean equal things within a run and wherever
+/// the key is the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Fingerprints {
+    /// Of windows of the client's bytes, at most [`KEYS`], ascending.
+    pub client: Vec<u64>,
+    /// Of the server's.
+    pub server: Vec<u64>,
+    /// Of the sizes of turns, on two scales: what differs a little is the same on one of them.
+    pub shape: Option<[u64; 2]>,
 }
 
 /// What one side of a connection sent.

@@ -49,6 +49,9 @@ pub struct FlowConfig {
     pub icmp_timeout: Duration,
     /// Bytes of each direction that are put in order and looked at.
     pub prefix: ByteSize,
+    /// What fingerprints of content are keyed with, any number up to 2^63. Who knows it can write copies
+    /// of which only what differs is sampled; sensors that are to compare theirs need the same one.
+    pub fingerprint_key: u64,
     /// ICMP errors of one flow that become events; the rest is only counted.
     pub icmp_errors_per_flow: u64,
 }
@@ -67,6 +70,7 @@ impl Default for FlowConfig {
             udp_timeout: Duration::from_secs(60),
             icmp_timeout: Duration::from_secs(60),
             prefix: ByteSize::kib(16),
+            fingerprint_key: 0,
             icmp_errors_per_flow: 16,
         }
     }

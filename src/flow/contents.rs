@@ -103,7 +103,7 @@ impl Tcp {
         lens: Lens,
     ) -> Option<Found> {
         let is_partial = self.is_partial;
-        let Self { client, server, history, content, missed_bytes, .. } = self;
+        let Self { client, server, history, content, prints, missed_bytes, .. } = self;
         let (peer, side, peer_role) = match sender {
             Role::Client => (server, client, Role::Server),
             Role::Server => (client, server, Role::Client),
@@ -126,10 +126,13 @@ impl Tcp {
             ports: Ports { sender: segment.dst_port, receiver: segment.src_port },
             peer_next: side.stream.next(),
         };
-        let until = keep_until(content, peer_role, lens.prefix);
+        let wanted = keep_until(content, peer_role, lens.prefix);
         let mut found = None;
-        let gaps = peer.stream.on_ack(acked, until, &mut |from, bytes| {
-            feed(content, &mut found, lens, place, (from, bytes));
+        let gaps = peer.stream.on_ack(acked, wanted.max(prints.until()), &mut |from, bytes| {
+            prints.feed(peer_role, from, bytes, lens.key);
+            if from < wanted {
+                feed(content, &mut found, lens, place, (from, bytes));
+            }
         });
         if let Some(Content::Reading(reading)) = content.as_deref_mut() {
             reading.skip_to(peer_role, peer.stream.next());
@@ -154,7 +157,7 @@ impl Tcp {
         from: i64,
         lens: Lens,
     ) -> Option<Found> {
-        let Self { client, server, content, oddities, .. } = self;
+        let Self { client, server, content, prints, oddities, .. } = self;
         let (side, peer) = match sender {
             Role::Client => (client, server),
             Role::Server => (server, client),
@@ -169,10 +172,14 @@ impl Tcp {
             // Cut off by the snap length: no stream, but its first bytes may still tell.
             take_cut(content, &mut found, lens, place, (from, segment));
         } else {
-            let until = keep_until(content, sender, lens.prefix);
+            let wanted = keep_until(content, sender, lens.prefix);
+            let until = wanted.max(prints.until());
             let chunk = Chunk { from, data: segment.payload };
             let mut deliver = |from: i64, bytes: &[u8]| {
-                feed(content, &mut found, lens, place, (from, bytes));
+                prints.feed(sender, from, bytes, lens.key);
+                if from < wanted {
+                    feed(content, &mut found, lens, place, (from, bytes));
+                }
             };
             if side.stream.on_data(chunk, until, &mut deliver) {
                 oddities.note(Oddity::Retransmission);
@@ -229,6 +236,10 @@ impl Tcp {
 
     fn forget_content(&mut self) {
         self.content = None;
+        // Fingerprints may still want what waits for its turn; it is bounded all the same.
+        if self.prints.is_on() {
+            return;
+        }
         let forget = |side: &mut Endpoint| side.stream.forget_content();
         forget(&mut self.client);
         forget(&mut self.server);

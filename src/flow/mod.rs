@@ -13,6 +13,7 @@ mod direction;
 mod endpoint;
 mod expectations;
 mod expiry;
+mod fingerprints;
 mod history;
 mod icmp;
 mod key;

@@ -15,6 +15,8 @@ pub(super) struct Lens {
     pub(super) at: Timestamp,
     /// How many bytes of a direction are looked at before its protocol is known.
     pub(super) prefix: usize,
+    /// The sensor's key for fingerprints.
+    pub(super) key: u64,
     /// What reads a protocol once it is known.
     pub(super) dissectors: Dissectors,
 }

@@ -58,6 +58,10 @@ pub(super) fn conn(connection: &mut Connection, number: u64, now: Timestamp) -> 
         bytes,
         turns,
     };
+    let fingerprints = match &mut connection.detail {
+        Detail::Tcp(tcp) => tcp.prints.finish(),
+        _ => None,
+    };
     let body = Body::Conn(Box::new(Conn {
         start: connection.start,
         duration: connection.duration(),
@@ -72,6 +76,7 @@ pub(super) fn conn(connection: &mut Connection, number: u64, now: Timestamp) -> 
         vlan: connection.vlan,
         tunnel: connection.tunnel,
         macs: connection.macs,
+        fingerprints,
     }));
     event(connection, body, number, now)
 }

@@ -3,6 +3,7 @@
 use super::arrival::Arrival;
 use super::connection::{Detail, Facts};
 use super::direction;
+use super::fingerprints::{Prints, are_near};
 use super::oddity::Oddity;
 use super::outcome::{self, Judgement};
 use super::report;
@@ -76,8 +77,11 @@ impl FlowTable {
         let is_plain_syn = segment.flags.0 & plain == TcpFlags::SYN
             && segment.payload_len == 0
             && segment.window != 0;
-        let detail =
-            if is_plain_syn { Detail::Syn(segment.seq) } else { Detail::Tcp(Box::new(Tcp::new())) };
+        let detail = if is_plain_syn {
+            Detail::Syn(segment.seq)
+        } else {
+            Detail::Tcp(Box::new(Tcp::new(prints(arrival))))
+        };
         self.begin(arrival, opening, direction, detail, Facts::default(), out)
     }
 
@@ -104,7 +108,7 @@ impl FlowTable {
                 self.settle(slot, judged, arrival.number, out);
                 return;
             }
-            connection.detail = Detail::Tcp(Box::new(Tcp::after_syn(isn)));
+            connection.detail = Detail::Tcp(Box::new(Tcp::after_syn(isn, prints(arrival))));
             if connection.service.is_some() {
                 telling::meet(&mut self.expected, connection, lens);
             }
@@ -167,4 +171,10 @@ impl FlowTable {
         let connection = &*connection;
         out.extend(fresh.map(|o| report::weird(connection, o, ends, arrival.number, now)));
     }
+}
+
+/// Fingerprints are taken where a copy may go on from either end.
+fn prints(arrival: &Arrival<'_>) -> Prints {
+    let is_wanted = are_near(arrival.src.addr, arrival.dst.addr);
+    if is_wanted { Prints::on() } else { Prints::default() }
 }

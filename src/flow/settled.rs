@@ -1,6 +1,6 @@
 //! The shortest way through a connection, for the segment that nearly every segment is: the next
 //! one, or an acknowledgement, of a TCP connection that is established, and whose content nobody
-//! reads any more.
+//! looks at any more.
 //!
 //! It decides nothing: whatever is unusual goes the general way, which gives the same for these
 //! segments as well (a test holds the two together).
@@ -47,7 +47,12 @@ impl Tcp {
         let is_whole = segment.payload.len() == segment.payload_len as usize;
         let is_plain = segment.flags.0 & CONTROLS == TcpFlags::ACK;
         let is_plain = is_plain && segment.window != 0 && segment.ack != 0;
-        if self.content.is_some() || !is_whole || !is_plain || !self.has_both_sides() {
+        if self.content.is_some()
+            || self.prints.is_on()
+            || !is_whole
+            || !is_plain
+            || !self.has_both_sides()
+        {
             return false;
         }
         let (side, peer) = self.sides(sender);

@@ -2,6 +2,7 @@
 //! memory.
 
 mod direction;
+mod fingerprints;
 mod limits;
 mod outcomes;
 mod reading;

@@ -7,6 +7,7 @@ use prefetch_index::prefetch_index;
 
 use super::contents::Content;
 use super::endpoint::{Endpoint, State};
+use super::fingerprints::Prints;
 use super::history::{History, Once};
 use super::oddity::{Oddities, Oddity};
 use super::reading::Lens;
@@ -28,6 +29,7 @@ pub(super) struct Tcp {
     pub(super) server: Endpoint,
     /// Who looks at the bytes, as long as they can tell something.
     pub(super) content: Option<Box<Content>>,
+    pub(super) prints: Prints,
     /// Bytes that were acknowledged and not captured.
     pub(super) missed_bytes: u64,
     pub(super) oddities: Oddities,
@@ -53,13 +55,13 @@ pub(super) struct Step {
 
 impl Tcp {
     /// A connection of which nothing was seen.
-    pub(super) fn new() -> Self {
-        Self { content: Some(Box::default()), ..Self::default() }
+    pub(super) fn new(prints: Prints) -> Self {
+        Self { content: Some(Box::default()), prints, ..Self::default() }
     }
 
     /// A connection of which one plain SYN with sequence number `isn` was seen.
-    pub(super) fn after_syn(isn: u32) -> Self {
-        let mut tcp = Self::new();
+    pub(super) fn after_syn(isn: u32, prints: Prints) -> Self {
+        let mut tcp = Self::new(prints);
         tcp.client.start_at_syn(isn, 1);
         tcp.client.state = State::SynSent;
         tcp.client_seen = true;
@@ -135,6 +137,7 @@ impl Tcp {
         if let Some(content) = &mut self.content {
             content.flip();
         }
+        self.prints.flip();
     }
 
     /// Has the cache lines fetched that every segment reads, of which none was read yet.
@@ -150,6 +153,7 @@ impl Tcp {
         self.client.stream.heap_bytes()
             + self.server.stream.heap_bytes()
             + self.content.as_ref().map_or(0, |content| content.bytes())
+            + self.prints.heap_bytes()
     }
 
     /// Takes the next segment, sent by `sender`, whose content is looked at through `lens`.
@@ -210,6 +214,9 @@ impl Tcp {
         self.note_closing();
         if let Some((protocol, wrong_way)) = found {
             step.protocol = Some(protocol);
+            if matches!(protocol, Protocol::Ssh | Protocol::Ssl) {
+                self.prints.note_secret();
+            }
             step.wrong_way = wrong_way;
         }
         step

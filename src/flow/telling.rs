@@ -12,7 +12,12 @@ use crate::proto::Findings;
 impl FlowTable {
     /// What content is looked at with at this moment.
     pub(super) const fn lens(&self) -> Lens {
-        Lens { at: self.now, prefix: self.config.prefix.0, dissectors: self.dissectors }
+        Lens {
+            at: self.now,
+            prefix: self.config.prefix.0,
+            key: self.config.fingerprint_key,
+            dissectors: self.dissectors,
+        }
     }
 
     /// Tells what a dissector said of a connection, in its order.
