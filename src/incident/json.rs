@@ -1,4 +1,4 @@
-//! Alerts and evidence as JSON. Names, once published, only ever gain neighbours.
+//! Alerts, evidence, infections and incidents as JSON. Names, once published, only ever gain neighbours.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::net::Service;
 use crate::score::Verdict;
 use crate::time::Timestamp;
 
-use super::{Alert, AlertKind, Severity, Status};
+use super::{Alert, AlertKind, Exposed, Incident, Infection, Severity, Status};
 
 /// The name and version of the alert's shape.
 const SCHEMA: &str = "wormwatch.alert/1";
@@ -108,5 +108,76 @@ impl Serialize for Alert {
             evidence: self.evidence.iter().map(EvidenceDoc::from).collect(),
         }
         .serialize(serializer)
+    }
+}
+
+/// An infection as JSON.
+#[derive(Debug, Serialize)]
+pub struct InfectionDoc<'a> {
+    from: IpAddr,
+    to: IpAddr,
+    at: Timestamp,
+    confidence: f64,
+    generation: u32,
+    service: Option<Service>,
+    incident: &'a str,
+    reasons: &'a [String],
+    runner_up: Option<RunnerUpDoc>,
+}
+
+#[derive(Debug, Serialize)]
+struct RunnerUpDoc {
+    from: IpAddr,
+    confidence: f64,
+}
+
+impl<'a> From<&'a Infection> for InfectionDoc<'a> {
+    fn from(infection: &'a Infection) -> Self {
+        Self {
+            from: infection.from,
+            to: infection.to,
+            at: infection.at,
+            confidence: rounded(infection.confidence, 2),
+            generation: infection.generation,
+            service: infection.service,
+            incident: &infection.incident,
+            reasons: &infection.reasons,
+            runner_up: infection
+                .runner_up
+                .map(|(from, sure)| RunnerUpDoc { from, confidence: rounded(sure, 2) }),
+        }
+    }
+}
+
+/// An incident as JSON.
+#[derive(Debug, Serialize)]
+pub struct IncidentDoc<'a> {
+    id: &'a str,
+    patient_zero: &'a [IpAddr],
+    hosts: u64,
+    generations: u32,
+    reproduction_number: f64,
+    reproduction_interval: [f64; 2],
+    doubling_time_s: Option<f64>,
+    since: Timestamp,
+    updated: Timestamp,
+    exposed: &'a [Exposed],
+}
+
+impl<'a> From<&'a Incident> for IncidentDoc<'a> {
+    fn from(incident: &'a Incident) -> Self {
+        let (low, high) = incident.reproduction_interval;
+        Self {
+            id: &incident.id,
+            patient_zero: &incident.patient_zero,
+            hosts: incident.hosts,
+            generations: incident.generations,
+            reproduction_number: rounded(incident.reproduction_number, 2),
+            reproduction_interval: [rounded(low, 2), rounded(high, 2)],
+            doubling_time_s: incident.doubling_time.map(|time| rounded(time.as_secs_f64(), 3)),
+            since: incident.since,
+            updated: incident.updated,
+            exposed: &incident.exposed,
+        }
     }
 }

@@ -23,7 +23,7 @@ pub use alerts::AlertBook;
 pub(crate) use alerts::digest;
 pub use compose::CommunityId;
 pub use config::AlertConfig;
-pub use json::{EvidenceDoc, rounded};
+pub use json::{EvidenceDoc, IncidentDoc, InfectionDoc, rounded};
 pub use onset::Onsets;
 pub(crate) use paragraph::span;
 pub use sensor::{SensorWatch, Signs, Trouble};
