@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::mem::size_of;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use ipnet::IpNet;
 
 use crate::config::NetworkConfig;
 use crate::detect::Evidence;
@@ -34,6 +37,16 @@ pub(super) struct Identity {
     pub(super) host: IpAddr,
     pub(super) kind: AlertKind,
     pub(super) class: TargetClass,
+}
+
+impl Identity {
+    /// Where the alerts about `host` lie among all.
+    pub(super) fn about(host: IpAddr) -> RangeInclusive<Self> {
+        let lowest = TargetClass::Internal(IpNet::default());
+        let first = Self { host, kind: AlertKind::Scan, class: lowest };
+        let last = Self { host, kind: AlertKind::Sensor, class: TargetClass::Unnamed };
+        first..=last
+    }
 }
 
 /// The evidence of one identity at one moment.
