@@ -300,7 +300,7 @@ impl AlertBook {
     }
 
     fn evict(&mut self) {
-        while self.bytes > self.config.budget.0 {
+        while self.bytes > self.config.budget_of_hosts() {
             let gone = if let Some((_, alert)) = self.closed.pop_first() {
                 alert
             } else {

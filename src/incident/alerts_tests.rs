@@ -368,6 +368,7 @@ fn json_has_the_published_names_in_their_order() {
       "hosts": [
         "10.0.0.5"
       ],
+      "hosts_total": 1,
       "score": 98.2,
       "verdict": "malicious",
       "detectors": [
@@ -392,6 +393,7 @@ fn json_has_the_published_names_in_their_order() {
       "evidence": [
         {
           "ts": "1970-01-01T00:00:00.000000000Z",
+          "host": "10.0.0.5",
           "detector": "scan.horizontal",
           "family": "failure",
           "llr": 10.0,

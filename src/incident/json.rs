@@ -24,6 +24,7 @@ pub fn rounded(value: f64, decimals: i32) -> f64 {
 #[derive(Debug, Serialize)]
 pub struct EvidenceDoc<'a> {
     ts: Timestamp,
+    host: IpAddr,
     detector: &'static str,
     family: Family,
     llr: f64,
@@ -40,6 +41,7 @@ impl<'a> From<&'a Evidence> for EvidenceDoc<'a> {
     fn from(evidence: &'a Evidence) -> Self {
         Self {
             ts: evidence.ts,
+            host: evidence.host,
             detector: evidence.detector,
             family: evidence.family,
             llr: rounded(evidence.llr, 2),
@@ -65,6 +67,7 @@ struct AlertDoc<'a> {
     severity: Severity,
     host: Option<IpAddr>,
     hosts: Vec<IpAddr>,
+    hosts_total: u64,
     score: f64,
     verdict: Verdict,
     detectors: &'a [&'static str],
@@ -92,7 +95,8 @@ impl Serialize for Alert {
             kind: self.kind,
             severity: self.severity,
             host: self.host,
-            hosts: self.host.into_iter().collect(),
+            hosts: self.host.into_iter().chain(self.hosts.iter().map(|of| of.host)).collect(),
+            hosts_total: self.hosts_total,
             score: rounded(self.score, 1),
             verdict: self.verdict,
             detectors: &self.detectors,
