@@ -18,10 +18,12 @@ use std::time::{Duration, Instant};
 
 use prometheus::{Prometheus, queries};
 use tools::{command, present, said};
-use wormwatch::incident::{AlertKind, Severity, Status};
+use wormwatch::incident::{AlertKind, Infection, Severity, Status, Trouble};
+use wormwatch::net::Service;
 use wormwatch::pipeline::published::{
-    HostView, InterfaceStats, Published, QueueStats, Stats, TableStats,
+    HostView, IncidentBoard, InterfaceStats, Published, QueueStats, Stats, TableStats,
 };
+use wormwatch::propagation::Account;
 use wormwatch::score::{Explanation, HostScore, ScoreConfig, Verdict};
 use wormwatch::sink::alerts::AlertLog;
 use wormwatch::sink::metrics::{ProcessView, render};
@@ -78,6 +80,22 @@ fn publish(board: &Published, n: u64) {
         capture_lag: Some(Duration::from_millis(3)),
         one_way: false,
     });
+    let infection = Infection {
+        from: [192, 0, 2, 7].into(),
+        to: [192, 0, 2, 8].into(),
+        at: Timestamp::from_secs(1),
+        confidence: 0.97,
+        generation: 1,
+        service: Some(Service::tcp(445)),
+        incident: "w".to_owned(),
+        reasons: Vec::new(),
+        runner_up: None,
+    };
+    let account = Account { infections: vec![infection], ..Account::default() };
+    let alert = Trouble::OneWay.alert(None, Timestamp::EPOCH, "a stand-in");
+    let open = [("w", &alert)].into_iter();
+    let changes = [(Status::Update, n)].into();
+    board.update_incidents(IncidentBoard::new(&Arc::new(account), open, &changes));
     board.set_capturing(true);
     board.beat();
 }

@@ -225,13 +225,13 @@ fn infections(page: &mut String, summary: &Summary, look: Look) {
 
 fn alerts(page: &mut String, summary: &Summary, look: Look) {
     // What the sensor says of itself stands further below, under what to know.
-    let about_hosts: Vec<_> =
+    let told: Vec<_> =
         summary.alerts.iter().filter(|alert| alert.kind != AlertKind::Sensor).collect();
-    if about_hosts.is_empty() {
+    if told.is_empty() {
         return;
     }
     let mut severities: BTreeMap<Severity, u64> = BTreeMap::new();
-    for alert in &about_hosts {
+    for alert in &told {
         *severities.entry(alert.severity).or_default() += 1;
     }
     let counts: Vec<_> = severities
@@ -241,9 +241,10 @@ fn alerts(page: &mut String, summary: &Summary, look: Look) {
             look.paint(severity_style(*severity), &format!("{count} {}", severity.as_str()))
         })
         .collect();
-    let all = counted(about_hosts.len() as u64, "alert");
+    let all = counted(told.len() as u64, "alert");
     line!(page, "{all}: {}.", counts.join(", "));
-    let worst = about_hosts.iter().max_by_key(|a| (a.severity, a.verdict, a.peers_total));
+    // What is said of an incident says more than what is said of one of its hosts.
+    let worst = told.iter().max_by_key(|a| (a.severity, a.hosts.len(), a.verdict, a.peers_total));
     if let Some(alert) = worst {
         line!(page, "\n{}", clean(&alert.summary));
     }

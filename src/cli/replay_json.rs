@@ -6,9 +6,8 @@ use std::net::IpAddr;
 use serde::Serialize;
 
 use crate::incident::{
-    Alert, EvidenceDoc, Exposed, HostReport, Incident, Infection, InputSummary, Summary, rounded,
+    Alert, EvidenceDoc, HostReport, IncidentDoc, InfectionDoc, InputSummary, Summary, rounded,
 };
-use crate::net::Service;
 use crate::score::{AllowReport, Verdict};
 use crate::time::Timestamp;
 
@@ -55,39 +54,6 @@ struct HostDoc<'a> {
     /// What age has left of it by the end of the input.
     score_now: f64,
     connections: u64,
-}
-
-#[derive(Serialize)]
-struct InfectionDoc<'a> {
-    from: IpAddr,
-    to: IpAddr,
-    at: Timestamp,
-    confidence: f64,
-    generation: u32,
-    service: Option<Service>,
-    incident: &'a str,
-    reasons: &'a [String],
-    runner_up: Option<RunnerUpDoc>,
-}
-
-#[derive(Serialize)]
-struct RunnerUpDoc {
-    from: IpAddr,
-    confidence: f64,
-}
-
-#[derive(Serialize)]
-struct IncidentDoc<'a> {
-    id: &'a str,
-    patient_zero: &'a [IpAddr],
-    hosts: u64,
-    generations: u32,
-    reproduction_number: f64,
-    reproduction_interval: [f64; 2],
-    doubling_time_s: Option<f64>,
-    since: Timestamp,
-    updated: Timestamp,
-    exposed: &'a [Exposed],
 }
 
 #[derive(Serialize)]
@@ -156,42 +122,6 @@ impl<'a> From<&'a HostReport> for HostDoc<'a> {
             evidence: score.evidence.iter().map(EvidenceDoc::from).collect(),
             score_now: rounded(score.score, 1),
             connections: report.connections,
-        }
-    }
-}
-
-impl<'a> From<&'a Infection> for InfectionDoc<'a> {
-    fn from(infection: &'a Infection) -> Self {
-        Self {
-            from: infection.from,
-            to: infection.to,
-            at: infection.at,
-            confidence: rounded(infection.confidence, 2),
-            generation: infection.generation,
-            service: infection.service,
-            incident: &infection.incident,
-            reasons: &infection.reasons,
-            runner_up: infection
-                .runner_up
-                .map(|(from, sure)| RunnerUpDoc { from, confidence: rounded(sure, 2) }),
-        }
-    }
-}
-
-impl<'a> From<&'a Incident> for IncidentDoc<'a> {
-    fn from(incident: &'a Incident) -> Self {
-        let (low, high) = incident.reproduction_interval;
-        Self {
-            id: &incident.id,
-            patient_zero: &incident.patient_zero,
-            hosts: incident.hosts,
-            generations: incident.generations,
-            reproduction_number: rounded(incident.reproduction_number, 2),
-            reproduction_interval: [rounded(low, 2), rounded(high, 2)],
-            doubling_time_s: incident.doubling_time.map(|time| rounded(time.as_secs_f64(), 3)),
-            since: incident.since,
-            updated: incident.updated,
-            exposed: &incident.exposed,
         }
     }
 }

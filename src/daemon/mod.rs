@@ -228,6 +228,8 @@ mod tests {
             kind: AlertKind::Scan,
             severity: Severity::High,
             host: Some(Ipv4Addr::new(192, 0, 2, 7).into()),
+            hosts: Vec::new(),
+            hosts_total: 1,
             score: 99.0,
             verdict: Verdict::Malicious,
             detectors: Vec::new(),

@@ -12,9 +12,11 @@ use crate::daemon::{AlertSettings, Command, Engine, EngineError, Settings, Wirin
 use crate::decode::Skip;
 use crate::incident::{Alert, SensorWatch, Signs};
 use crate::inventory::Role;
-use crate::pipeline::published::{HostView, InterfaceStats, Published, Stats, TableStats};
+use crate::pipeline::published::{
+    HostView, IncidentBoard, InterfaceStats, Published, Stats, TableStats,
+};
 use crate::pipeline::{self, Analysis, Observer, Options, Turn, View};
-use crate::propagation::Propagation;
+use crate::propagation::{Account, Propagation};
 use crate::score::HostScore;
 use crate::sink::alerts::AlertSink;
 use crate::source::live::LiveSource;
@@ -59,14 +61,7 @@ impl Engine for LiveEngine {
     ) -> Result<(), EngineError> {
         let Wiring { published, commands, alerts } = wiring;
         let stop = source.stop_handle();
-        let mut observer = Publisher {
-            published,
-            alerts,
-            budgets: Budgets::of(&config),
-            sensor: SensorWatch::default(),
-            full: None,
-            lag: (0, None),
-        };
+        let mut observer = Publisher::new(published, alerts, &config);
         let mut commands = || match commands.try_recv() {
             Ok(Command::Reload(config)) => Some(pipeline::Command::Reload(config)),
             // Without a daemon there is nobody to go on for.
@@ -106,6 +101,8 @@ struct Publisher {
     sensor: SensorWatch,
     /// When all hosts were published last.
     full: Option<Timestamp>,
+    /// Who infected whom, and how many alerts about incidents there were, as published last.
+    incidents: (Arc<Account>, u64),
     /// Packets at the last look, and how late the latest of them was then.
     lag: (u64, Option<Duration>),
 }
@@ -135,6 +132,7 @@ impl Observer for Publisher {
         if let (Some(at), true) = (view.intake.last_packet, view.intake.packets > self.lag.0) {
             self.lag = (view.intake.packets, Some(wall_time().since(at)));
         }
+        self.show_incidents(analysis);
         let stats = self.stats(&view);
         self.look_at_sensor(now, analysis, &stats);
         self.published.update_stats(stats);
@@ -154,6 +152,30 @@ fn view_of(analysis: &Analysis, host: &HostScore) -> HostView {
 }
 
 impl Publisher {
+    fn new(published: Arc<Published>, alerts: Box<dyn AlertSink>, config: &Config) -> Self {
+        Self {
+            published,
+            alerts,
+            budgets: Budgets::of(config),
+            sensor: SensorWatch::default(),
+            full: None,
+            incidents: (Arc::default(), 0),
+            lag: (0, None),
+        }
+    }
+
+    /// Publishes who infected whom, if that changed.
+    fn show_incidents(&mut self, analysis: &Analysis) {
+        let (account, book) = (analysis.account(), analysis.incidents());
+        let told = book.changes().values().sum();
+        let is_known = Arc::ptr_eq(&self.incidents.0, account) && self.incidents.1 == told;
+        if !is_known {
+            self.incidents = (Arc::clone(account), told);
+            let board = IncidentBoard::new(account, book.open_alerts(), book.changes());
+            self.published.update_incidents(board);
+        }
+    }
+
     /// Alerts when the sensor itself begins to miss something.
     fn look_at_sensor(&mut self, now: Timestamp, analysis: &Analysis, stats: &Stats) {
         // To forget old business with the Internet is what that table is for.
@@ -222,7 +244,8 @@ impl Publisher {
             bytes,
             budget: match name {
                 "scores" => scores.config().budget.0,
-                "alerts" => analysis.alerts().config().budget.0,
+                "alerts" => analysis.alerts().config().budget_of_hosts(),
+                "incidents" => analysis.alerts().config().budget_of_incidents(),
                 name => self.budgets.0.get(name).copied().unwrap_or(0),
             } as u64,
             evictions,
@@ -266,6 +289,12 @@ impl Publisher {
                 bytes(analysis.alerts().state_bytes()),
                 analysis.alerts().evicted(),
             ),
+            table(
+                "incidents",
+                analysis.incidents().open_count() as u64,
+                bytes(analysis.incidents().state_bytes()),
+                analysis.incidents().evicted(),
+            ),
         ]
     }
 }
@@ -280,6 +309,53 @@ fn wall_time() -> Timestamp {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::incident::Status;
+    use crate::source::CaptureSet;
+
+    /// Delivers nowhere.
+    struct Nowhere;
+
+    impl AlertSink for Nowhere {
+        fn deliver(&self, _: &Alert, _: &Arc<str>) {}
+    }
+
+    #[test]
+    fn publishes_incidents_as_the_capture_goes_on() {
+        let config = Config::default();
+        let published = Arc::new(Published::default());
+        let mut publisher = Publisher::new(Arc::clone(&published), Box::new(Nowhere), &config);
+        let capture = "fixtures/worm-two/capture.pcap.zst";
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(capture);
+        let mut source = CaptureSet::open(&[path]).unwrap();
+        let options = Options { threads: 1, prompt: true };
+        let mut most = 0;
+        let mut look = || {
+            most = most.max(published.incidents().figures().open);
+            None
+        };
+
+        pipeline::run(&config, &mut source, options, &mut publisher, &mut look);
+
+        let board = published.incidents();
+        let figures = board.figures();
+        assert_eq!((most, figures.open), (2, 2));
+        assert_eq!(board.changes()[&Status::Open], 2);
+        let services: Vec<_> =
+            figures.infections.keys().flatten().map(ToString::to_string).collect();
+        assert_eq!(services, ["tcp/22", "tcp/445"]);
+        // All but the two who began.
+        assert_eq!(figures.infections.values().sum::<u64>(), 35);
+        assert_eq!(figures.hosts, 19);
+        let (incidents, total) = board.incidents(10);
+        assert_eq!((incidents.len(), total), (2, 2));
+        let table = |name| published.stats().tables.iter().find(|of| of.name == name).cloned();
+        assert_eq!(table("incidents").map(|of| of.entries), Some(2));
+        let told = published.recent_alerts(1000);
+        let opened = |line: &&Arc<str>| {
+            line.contains("\"status\":\"open\"") && line.contains("\"host\":null,")
+        };
+        assert_eq!(told.iter().filter(opened).count(), 2);
+    }
 
     #[test]
     fn names_exactly_what_a_reload_leaves_as_it_was() {

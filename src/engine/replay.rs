@@ -118,8 +118,8 @@ fn summarise(outcome: &Outcome, elapsed: Duration) -> Summary {
     Summary {
         inputs: inputs(intake),
         hosts: analysis.scores().hosts().into_iter().map(|host| report(analysis, host)).collect(),
-        infections: account.infections,
-        incidents: account.incidents,
+        infections: account.infections.clone(),
+        incidents: account.incidents.clone(),
         traffic: inventory.traffic().listed(),
         traffic_forgotten: inventory.traffic().evicted(),
         alerts: alerts(analysis, intake),
@@ -151,11 +151,12 @@ fn notices(outcome: &Outcome) -> Vec<String> {
     one_way.into_iter().chain(copied).chain(forgotten).collect()
 }
 
-/// The alerts about hosts, and those about what the captures do not show.
+/// The alerts about hosts and incidents, and those about what the captures do not show.
 fn alerts(analysis: &Analysis, intake: &IntakeStats) -> Vec<Alert> {
     let sensor = analysis.alerts().sensor();
     let end = intake.last_packet.unwrap_or_default();
     let mut alerts = analysis.alerts().alerts();
+    alerts.extend(analysis.incidents().alerts());
     if let Some(found) = analysis.inventory().visibility().warning() {
         alerts.push(Trouble::OneWay.alert(sensor, end, &found));
     }

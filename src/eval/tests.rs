@@ -113,6 +113,8 @@ fn alert(host: IpAddr, secs: i64) -> crate::incident::Alert {
         kind: AlertKind::Scan,
         severity: Severity::High,
         host: Some(host),
+        hosts: Vec::new(),
+        hosts_total: 1,
         score: 90.0,
         verdict: Verdict::Malicious,
         detectors: Vec::new(),
@@ -228,6 +230,35 @@ fn delays_are_medians_over_the_hosts_found() {
 
     assert_eq!(measures.seconds_to_alert, Some(25.0));
     assert_eq!(measures.connections_to_alert, Some(18.5));
+}
+
+/// It names the one host at once, and the other when that one was infected; a host's own alert may
+/// come sooner.
+#[test]
+fn the_alert_of_an_incident_counts_for_each_host_from_when_it_names_it() {
+    let mut corpus = Corpus::new();
+    let mut told = summary(&[("10.0.0.1", 9.0), ("10.0.0.2", 9.0), ("10.0.0.3", 9.0)]);
+    let named = |host, secs| crate::incident::Named { host, since: Timestamp::from_secs(secs) };
+    told.alerts.retain(|alert| alert.host == Some(ip("10.0.0.1")));
+    told.alerts.push(crate::incident::Alert {
+        host: None,
+        hosts: vec![
+            named(ip("10.0.0.1"), 12),
+            named(ip("10.0.0.2"), 12),
+            named(ip("10.0.0.3"), 50),
+        ],
+        hosts_total: 3,
+        ..alert(ip("10.0.0.9"), 12)
+    });
+    let first = |host: &str| told.first_alert(ip(host)).map(|at| at.as_nanos() / 1_000_000_000);
+    assert_eq!(
+        ["10.0.0.1", "10.0.0.2", "10.0.0.3", "10.0.0.9"].map(first),
+        [Some(10), Some(12), Some(50), None]
+    );
+    let hosts = ["10.0.0.1", "10.0.0.2", "10.0.0.3"];
+    corpus.add("a.pcap", &scan_truth("benign", &hosts, "scan"), told);
+
+    assert_eq!(corpus.all().seconds_to_alert, Some(12.0));
 }
 
 #[test]

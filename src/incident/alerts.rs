@@ -141,9 +141,8 @@ impl AlertBook {
 
     /// Takes that `host` belongs to an incident: its open alerts say so from now on.
     pub fn join(&mut self, host: IpAddr, incident: &str) {
-        let alerts = self.open.values_mut().map(|open| &mut open.alert);
-        for alert in alerts.filter(|alert| alert.host == Some(host)) {
-            alert.incident = Some(incident.to_owned());
+        for (_, open) in self.open.range_mut(Identity::about(host)) {
+            open.alert.incident = Some(incident.to_owned());
         }
     }
 
@@ -301,7 +300,7 @@ impl AlertBook {
     }
 
     fn evict(&mut self) {
-        while self.bytes > self.config.budget.0 {
+        while self.bytes > self.config.budget_of_hosts() {
             let gone = if let Some((_, alert)) = self.closed.pop_first() {
                 alert
             } else {

@@ -296,6 +296,26 @@ fn names_a_sample_of_connections_with_its_peers() {
 }
 
 #[test]
+fn what_joins_an_incident_is_every_open_alert_of_its_host_and_nobody_elses() {
+    let mut desk = Desk::new();
+    desk.report(scan(10.0, 0));
+    desk.report(login(10.0, 0));
+    desk.report(on("tcp/22", to(&["192.0.2.1"], scan(10.0, 0))));
+    desk.report(about("10.0.0.4", scan(10.0, 0)));
+    desk.report(about("10.0.0.6", scan(10.0, 0)));
+
+    desk.book.join(ip("10.0.0.5"), "worm");
+
+    let joined = |alert: &Alert| alert.incident.as_deref() == Some("worm");
+    let alerts = desk.book.alerts();
+    let (of_host, others): (Vec<_>, Vec<_>) =
+        alerts.iter().partition(|alert| alert.host == Some(ip("10.0.0.5")));
+    assert_eq!((of_host.len(), others.len()), (3, 2));
+    assert!(of_host.iter().all(|alert| joined(alert)));
+    assert!(!others.iter().any(|alert| joined(alert)));
+}
+
+#[test]
 fn a_flood_of_alerts_stays_in_the_budget_and_keeps_the_severe() {
     let config = AlertConfig { budget: ByteSize(200_000), ..AlertConfig::default() };
     let mut desk = Desk::with(&config);
@@ -348,6 +368,7 @@ fn json_has_the_published_names_in_their_order() {
       "hosts": [
         "10.0.0.5"
       ],
+      "hosts_total": 1,
       "score": 98.2,
       "verdict": "malicious",
       "detectors": [
@@ -372,6 +393,7 @@ fn json_has_the_published_names_in_their_order() {
       "evidence": [
         {
           "ts": "1970-01-01T00:00:00.000000000Z",
+          "host": "10.0.0.5",
           "detector": "scan.horizontal",
           "family": "failure",
           "llr": 10.0,

@@ -3,6 +3,9 @@
 use std::collections::BTreeSet;
 use std::mem::size_of;
 use std::net::IpAddr;
+use std::ops::RangeInclusive;
+
+use ipnet::IpNet;
 
 use crate::config::NetworkConfig;
 use crate::detect::Evidence;
@@ -14,11 +17,11 @@ use crate::time::Timestamp;
 use super::{Alert, AlertKind, Severity, Status, TargetClass, paragraph};
 
 /// Evidence that an alert carries.
-const EVIDENCE: usize = 8;
+pub(super) const EVIDENCE: usize = 8;
 /// Peers that an alert names.
-const PEERS: usize = 16;
+pub(super) const PEERS: usize = 16;
 /// Connections that an alert names.
-const COMMUNITY_IDS: usize = 8;
+pub(super) const COMMUNITY_IDS: usize = 8;
 /// Services that an alert names.
 const SERVICES: usize = 64;
 /// Beyond this, more of the same says nothing more; it ends the reports of a scan that goes on and
@@ -34,6 +37,16 @@ pub(super) struct Identity {
     pub(super) host: IpAddr,
     pub(super) kind: AlertKind,
     pub(super) class: TargetClass,
+}
+
+impl Identity {
+    /// Where the alerts about `host` lie among all.
+    pub(super) fn about(host: IpAddr) -> RangeInclusive<Self> {
+        let lowest = TargetClass::Internal(IpNet::default());
+        let first = Self { host, kind: AlertKind::Scan, class: lowest };
+        let last = Self { host, kind: AlertKind::Sensor, class: TargetClass::Unnamed };
+        first..=last
+    }
 }
 
 /// The evidence of one identity at one moment.
@@ -146,6 +159,8 @@ impl Composer {
             kind,
             severity: severity(kind, facts.verdict, view.internal),
             host: Some(host),
+            hosts: Vec::new(),
+            hosts_total: 1,
             score: facts.score,
             verdict: facts.verdict,
             detectors: facts.detectors,
@@ -181,11 +196,11 @@ impl Composer {
     }
 }
 
-fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
+pub(super) fn sorted<T: Ord>(items: impl Iterator<Item = T>) -> Vec<T> {
     items.collect::<BTreeSet<_>>().into_iter().collect()
 }
 
-fn merged<T: Ord + Copy>(a: &[T], b: &[T]) -> Vec<T> {
+pub(super) fn merged<T: Ord + Copy>(a: &[T], b: &[T]) -> Vec<T> {
     sorted(a.iter().chain(b).copied())
 }
 
@@ -227,6 +242,7 @@ pub(super) fn cost(alert: &Alert) -> usize {
     // Once for the alert, its identity and its bookkeeping.
     2 * size_of::<Alert>()
         + alert.summary.len()
+        + size_of_val(alert.hosts.as_slice())
         + size_of_val(alert.peers.as_slice())
         + size_of_val(alert.services.as_slice())
         + size_of_val(alert.detectors.as_slice())

@@ -25,7 +25,11 @@ pub struct AlertConfig {
     /// Target networks with an alert of their own, for one host and kind; more share one.
     #[serde(deserialize_with = "units::count")]
     pub max_networks: usize,
-    /// Memory for alerts.
+    /// The least packet time between two reports of an incident that grows, unless it doubled or
+    /// became worse.
+    #[serde(with = "units::span")]
+    pub incident_pause: Duration,
+    /// Memory for alerts: an eighth for those about incidents, the rest for those about hosts.
     #[serde(deserialize_with = "units::budget")]
     pub budget: ByteSize,
 }
@@ -38,7 +42,20 @@ impl Default for AlertConfig {
             min_llr: 1.0,
             update_llr: 1.0,
             max_networks: 16,
+            incident_pause: Duration::from_secs(60),
             budget: ByteSize::mib(32),
         }
+    }
+}
+
+impl AlertConfig {
+    /// Bytes for alerts about incidents.
+    pub const fn budget_of_incidents(&self) -> usize {
+        self.budget.0 / 8
+    }
+
+    /// Bytes for alerts about hosts.
+    pub const fn budget_of_hosts(&self) -> usize {
+        self.budget.0 - self.budget_of_incidents()
     }
 }

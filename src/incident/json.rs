@@ -1,4 +1,4 @@
-//! Alerts and evidence as JSON. Names, once published, only ever gain neighbours.
+//! Alerts, evidence, infections and incidents as JSON. Names, once published, only ever gain neighbours.
 
 use std::net::IpAddr;
 
@@ -9,7 +9,7 @@ use crate::net::Service;
 use crate::score::Verdict;
 use crate::time::Timestamp;
 
-use super::{Alert, AlertKind, Severity, Status};
+use super::{Alert, AlertKind, Exposed, Incident, Infection, Severity, Status};
 
 /// The name and version of the alert's shape.
 const SCHEMA: &str = "wormwatch.alert/1";
@@ -24,6 +24,7 @@ pub fn rounded(value: f64, decimals: i32) -> f64 {
 #[derive(Debug, Serialize)]
 pub struct EvidenceDoc<'a> {
     ts: Timestamp,
+    host: IpAddr,
     detector: &'static str,
     family: Family,
     llr: f64,
@@ -40,6 +41,7 @@ impl<'a> From<&'a Evidence> for EvidenceDoc<'a> {
     fn from(evidence: &'a Evidence) -> Self {
         Self {
             ts: evidence.ts,
+            host: evidence.host,
             detector: evidence.detector,
             family: evidence.family,
             llr: rounded(evidence.llr, 2),
@@ -65,6 +67,7 @@ struct AlertDoc<'a> {
     severity: Severity,
     host: Option<IpAddr>,
     hosts: Vec<IpAddr>,
+    hosts_total: u64,
     score: f64,
     verdict: Verdict,
     detectors: &'a [&'static str],
@@ -92,7 +95,8 @@ impl Serialize for Alert {
             kind: self.kind,
             severity: self.severity,
             host: self.host,
-            hosts: self.host.into_iter().collect(),
+            hosts: self.host.into_iter().chain(self.hosts.iter().map(|of| of.host)).collect(),
+            hosts_total: self.hosts_total,
             score: rounded(self.score, 1),
             verdict: self.verdict,
             detectors: &self.detectors,
@@ -108,5 +112,76 @@ impl Serialize for Alert {
             evidence: self.evidence.iter().map(EvidenceDoc::from).collect(),
         }
         .serialize(serializer)
+    }
+}
+
+/// An infection as JSON.
+#[derive(Debug, Serialize)]
+pub struct InfectionDoc<'a> {
+    from: IpAddr,
+    to: IpAddr,
+    at: Timestamp,
+    confidence: f64,
+    generation: u32,
+    service: Option<Service>,
+    incident: &'a str,
+    reasons: &'a [String],
+    runner_up: Option<RunnerUpDoc>,
+}
+
+#[derive(Debug, Serialize)]
+struct RunnerUpDoc {
+    from: IpAddr,
+    confidence: f64,
+}
+
+impl<'a> From<&'a Infection> for InfectionDoc<'a> {
+    fn from(infection: &'a Infection) -> Self {
+        Self {
+            from: infection.from,
+            to: infection.to,
+            at: infection.at,
+            confidence: rounded(infection.confidence, 2),
+            generation: infection.generation,
+            service: infection.service,
+            incident: &infection.incident,
+            reasons: &infection.reasons,
+            runner_up: infection
+                .runner_up
+                .map(|(from, sure)| RunnerUpDoc { from, confidence: rounded(sure, 2) }),
+        }
+    }
+}
+
+/// An incident as JSON.
+#[derive(Debug, Serialize)]
+pub struct IncidentDoc<'a> {
+    id: &'a str,
+    patient_zero: &'a [IpAddr],
+    hosts: u64,
+    generations: u32,
+    reproduction_number: f64,
+    reproduction_interval: [f64; 2],
+    doubling_time_s: Option<f64>,
+    since: Timestamp,
+    updated: Timestamp,
+    exposed: &'a [Exposed],
+}
+
+impl<'a> From<&'a Incident> for IncidentDoc<'a> {
+    fn from(incident: &'a Incident) -> Self {
+        let (low, high) = incident.reproduction_interval;
+        Self {
+            id: &incident.id,
+            patient_zero: &incident.patient_zero,
+            hosts: incident.hosts,
+            generations: incident.generations,
+            reproduction_number: rounded(incident.reproduction_number, 2),
+            reproduction_interval: [rounded(low, 2), rounded(high, 2)],
+            doubling_time_s: incident.doubling_time.map(|time| rounded(time.as_secs_f64(), 3)),
+            since: incident.since,
+            updated: incident.updated,
+            exposed: &incident.exposed,
+        }
     }
 }

@@ -3,8 +3,10 @@
 mod alerts;
 mod compose;
 mod config;
+mod incidents;
 mod json;
 mod onset;
+mod outbreak;
 mod paragraph;
 mod sensor;
 mod summary;
@@ -23,9 +25,10 @@ pub use alerts::AlertBook;
 pub(crate) use alerts::digest;
 pub use compose::CommunityId;
 pub use config::AlertConfig;
-pub use json::{EvidenceDoc, rounded};
+pub use incidents::IncidentBook;
+pub use json::{EvidenceDoc, IncidentDoc, InfectionDoc, rounded};
 pub use onset::Onsets;
-pub(crate) use paragraph::span;
+pub(crate) use paragraph::{counted, span};
 pub use sensor::{SensorWatch, Signs, Trouble};
 pub use summary::{Exposed, HostReport, Incident, Infection, InputSummary, Summary, Traffic};
 pub use target::{TargetClass, kind_of};
@@ -106,6 +109,15 @@ impl Severity {
     }
 }
 
+/// A host of an incident.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// Which.
+    pub host: IpAddr,
+    /// When the incident's alert first named it.
+    pub since: Timestamp,
+}
+
 /// One alert, as it stands after its last change.
 #[derive(Clone, Debug)]
 pub struct Alert {
@@ -121,9 +133,13 @@ pub struct Alert {
     pub kind: AlertKind,
     /// How urgent it is.
     pub severity: Severity,
-    /// About whom; `None` for the sensor's own.
+    /// About whom; `None` for an incident's and the sensor's own.
     pub host: Option<IpAddr>,
-    /// The highest posterior of the host while it is open, 0 to 100.
+    /// For an incident, its hosts in the order in which they were infected, at most 4096.
+    pub hosts: Vec<Named>,
+    /// Hosts that it is about in all.
+    pub hosts_total: u64,
+    /// The highest posterior of a host while it is open, 0 to 100.
     pub score: f64,
     /// The verdict that it deserves.
     pub verdict: Verdict,
@@ -149,4 +165,14 @@ pub struct Alert {
     pub summary: String,
     /// The evidence, strongest first, at most 8.
     pub evidence: Vec<Evidence>,
+}
+
+impl Alert {
+    /// Since when it has named `host`, if it is about it.
+    pub fn names(&self, host: IpAddr) -> Option<Timestamp> {
+        if self.host == Some(host) {
+            return Some(self.ts);
+        }
+        self.hosts.iter().find(|named| named.host == host).map(|named| named.since)
+    }
 }

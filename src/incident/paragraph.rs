@@ -1,12 +1,16 @@
 //! The paragraph that a person reads at three in the morning: who did what to how many, when, how
 //! sure the sensor is, and what to do next.
 
+mod incident;
+
 use std::time::Duration;
 
 use crate::score::Verdict;
 use crate::time::Timestamp;
 
 use super::{Alert, AlertKind, TargetClass};
+
+pub(super) use incident::of_incident;
 
 /// Sentences of evidence that a paragraph quotes.
 const QUOTED: usize = 3;
@@ -129,6 +133,11 @@ fn sentence(text: &str) -> String {
 fn minute(moment: Timestamp) -> String {
     let text = moment.to_string();
     text.get(..16).unwrap_or(&text).replace('T', " ")
+}
+
+/// `1 packet`, `2 packets`.
+pub(crate) fn counted(count: u64, thing: &str) -> String {
+    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// A duration in the two units that matter.

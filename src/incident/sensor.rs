@@ -63,6 +63,8 @@ impl Trouble {
             kind: AlertKind::Sensor,
             severity: self.severity(),
             host: None,
+            hosts: Vec::new(),
+            hosts_total: 0,
             score: 0.0,
             verdict: Verdict::Benign,
             detectors: Vec::new(),

@@ -64,9 +64,9 @@ impl Summary {
         self.hosts.iter().find(|report| report.score.host == host)
     }
 
-    /// When the first alert about `host` opened.
+    /// When the first alert named `host`: one of its own, or that of an incident it is in.
     pub fn first_alert(&self, host: IpAddr) -> Option<Timestamp> {
-        self.alerts.iter().filter(|alert| alert.host == Some(host)).map(|alert| alert.ts).min()
+        self.alerts.iter().filter_map(|alert| alert.names(host)).min()
     }
 }
 

@@ -2,12 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::Observer;
+use super::ledger::Ledger;
 use crate::config::{Config, NetworkConfig};
 use crate::detect::{self, Detector, Evidence, Sight};
 use crate::event::{Body, Event, community_id};
-use crate::incident::{Alert, AlertBook, Onsets};
+use crate::incident::{Alert, AlertBook, CommunityId, IncidentBook, Onsets, Status};
 use crate::inventory::{Fetch, Inventory, InventoryConfig, Networks};
 use crate::propagation::{Account, Propagation};
 use crate::rules::Rules;
@@ -22,6 +24,7 @@ pub struct Analysis {
     propagation: Option<Propagation>,
     scores: ScoreBoard,
     alerts: AlertBook,
+    ledger: Ledger,
     onsets: Onsets,
     allowlist: Allowlist,
     network: NetworkConfig,
@@ -60,6 +63,8 @@ impl Analysis {
             allowed_scanners: config.network.allowed_scanners.clone(),
             ..config.inventory.clone()
         };
+        let (alerts, network, sensor) = (&config.alerts, &config.network, config.sensor.name());
+        let name: CommunityId = |talk| community_id(talk, 0);
         Self {
             inventory: Inventory::new(&inventory),
             detectors: detect::all(&config.detect),
@@ -67,9 +72,8 @@ impl Analysis {
             propagation: is_on(config, Propagation::ID)
                 .then(|| Propagation::new(&config.detect.turn, config.score.prior)),
             scores: ScoreBoard::new(&config.score),
-            alerts: AlertBook::new(&config.alerts, &config.network, config.sensor.name(), |talk| {
-                community_id(talk, 0)
-            }),
+            alerts: AlertBook::new(alerts, network, sensor, name),
+            ledger: Ledger::new(IncidentBook::new(alerts, network, sensor, name)),
             onsets: Onsets::default(),
             allowlist: Allowlist::new(&config.allow),
             network: config.network.clone(),
@@ -87,7 +91,9 @@ impl Analysis {
         self.rules.reload(&config.rules);
         self.scores.reload(&config.score);
         // What is ours stays what it was: the inventory has sorted everybody by it.
-        self.alerts.reload(&config.alerts, &self.network, config.sensor.name());
+        let (alerts, sensor) = (&config.alerts, config.sensor.name());
+        self.alerts.reload(alerts, &self.network, sensor);
+        self.ledger.book_mut().reload(alerts, &self.network, sensor);
     }
 
     /// Takes events, in order, through everything.
@@ -157,6 +163,7 @@ impl Analysis {
         self.scores.advance(now);
         self.weigh(now, observer);
         self.alerts.on_tick(now, &mut self.changed);
+        self.look_at_incidents(now, false);
         self.tell(observer);
     }
 
@@ -167,11 +174,23 @@ impl Analysis {
             propagation.finish(now, &mut self.evidence);
             self.weigh(now, observer);
         }
+        self.look_at_incidents(now, true);
+        self.tell(observer);
+    }
+
+    fn look_at_incidents(&mut self, now: Timestamp, is_end: bool) {
+        if let Some(propagation) = &self.propagation {
+            let known = (propagation, &self.inventory, &self.scores);
+            self.ledger.look(known, now, is_end, &mut self.changed);
+        }
     }
 
     fn weigh(&mut self, now: Timestamp, observer: &mut dyn Observer) {
         for evidence in self.evidence.drain(..) {
             *self.counts.evidence.entry(evidence.detector).or_insert(0) += 1;
+            if evidence.detector == Propagation::ID {
+                self.ledger.stir();
+            }
             if self.allowlist.hides(&evidence) {
                 continue;
             }
@@ -195,6 +214,12 @@ impl Analysis {
                 if let Some(incident) = incident {
                     self.alerts.join(host, &incident);
                     alert.incident = Some(incident);
+                }
+            }
+            for named in &alert.hosts {
+                self.onsets.on_alert(named.host);
+                if let (Some(incident), true) = (&alert.incident, alert.status != Status::Closed) {
+                    self.alerts.join(named.host, incident);
                 }
             }
             observer.on_alert(&alert);
@@ -224,10 +249,14 @@ impl Analysis {
         self.propagation.as_ref()
     }
 
-    /// Who infected whom, as of now.
-    pub fn account(&self) -> Account {
-        let propagation = self.propagation.as_ref();
-        propagation.map(|propagation| propagation.account(&self.inventory)).unwrap_or_default()
+    /// Who infected whom, at most some seconds of packet time ago; after the end, all that is known.
+    pub const fn account(&self) -> &Arc<Account> {
+        self.ledger.account()
+    }
+
+    /// The alerts about incidents.
+    pub const fn incidents(&self) -> &IncidentBook {
+        self.ledger.book()
     }
 
     /// The scores.

@@ -10,6 +10,7 @@ mod batch;
 mod burst;
 mod in_line;
 mod intake;
+mod ledger;
 pub mod published;
 mod shards;
 mod threaded;

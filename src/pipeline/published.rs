@@ -1,8 +1,10 @@
-//! What the detection thread lets the rest of the process see: the host board, counters, recent
-//! alerts, and a heartbeat.
+//! What the detection thread lets the rest of the process see: the host board, incidents,
+//! counters, recent alerts, and a heartbeat.
 //!
 //! Detection writes about once a second and on alerts; HTTP reads whenever it is asked. Neither
 //! waits for the other for longer than a copy takes, and nothing here flows back into detection.
+
+mod incidents;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
@@ -18,6 +20,8 @@ use crate::incident::{AlertKind, Severity, Status};
 use crate::net::Service;
 use crate::score::{Explanation, HostScore, Verdict};
 use crate::time::Timestamp;
+
+pub use incidents::{IncidentBoard, IncidentFigures, IncidentPage, IncidentView, SERVICE_LIMIT};
 
 /// Hosts on the board; beyond, the lowest score goes first. A host takes about 3 KiB with typical
 /// evidence, so a full board some 12 MiB; 32 pieces with the longest sentences allowed are 50 KiB.
@@ -225,6 +229,7 @@ pub struct Published {
     hosts: DashMap<IpAddr, HostView>,
     host_limit: usize,
     stats: RwLock<Arc<Stats>>,
+    incidents: RwLock<Arc<IncidentBoard>>,
     alerts: Mutex<AlertRing>,
     beats: AtomicU64,
     capturing: AtomicBool,
@@ -250,6 +255,7 @@ impl Published {
             hosts: DashMap::new(),
             host_limit: host_limit.max(1),
             stats: RwLock::default(),
+            incidents: RwLock::default(),
             alerts: Mutex::default(),
             beats: AtomicU64::new(0),
             capturing: AtomicBool::new(false),
@@ -333,6 +339,16 @@ impl Published {
     /// The counters as last published.
     pub fn stats(&self) -> Arc<Stats> {
         Arc::clone(&self.stats.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces what is known of incidents.
+    pub fn update_incidents(&self, incidents: IncidentBoard) {
+        *self.incidents.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(incidents);
+    }
+
+    /// What is known of incidents, as last published.
+    pub fn incidents(&self) -> Arc<IncidentBoard> {
+        Arc::clone(&self.incidents.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Notes an alert: `line` is its JSON object, without a line feed, as every sink gets it.

@@ -12,6 +12,7 @@ use crate::detect::spoken;
 use crate::incident::{Exposed, Incident, Infection, digest};
 use crate::inventory::Inventory;
 use crate::net::Service;
+use crate::time::Timestamp;
 
 /// Infections less likely than this are not told.
 const SURE_MIN: f64 = 0.2;
@@ -29,13 +30,43 @@ pub struct Account {
     pub incidents: Vec<Incident>,
 }
 
+/// What decides whether an account has to be made anew, much cheaper than one: the trees of which it
+/// would tell, each with its name, its size and the bits of its odds.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Outline(Vec<((Timestamp, IpAddr), usize, u64)>);
+
+impl Outline {
+    /// Whether there is nothing to tell.
+    pub const fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Hosts in the trees.
+    pub fn hosts(&self) -> usize {
+        self.0.iter().map(|(_, hosts, _)| hosts).sum()
+    }
+}
+
+/// The trees of one name: where a host turns out to come from elsewhere, what was one is several.
+#[derive(Default)]
+struct Kin {
+    /// The roots of those that are likely a worm's.
+    roots: Vec<IpAddr>,
+    infections: Vec<Infection>,
+}
+
 impl Propagation {
+    /// What an account would be about.
+    pub fn outline(&self) -> Outline {
+        let trees = self.forest.trees.iter().filter(|tree| probability(tree.odds()) >= SURE_MIN);
+        Outline(trees.map(|tree| (tree.name, tree.members.len(), tree.odds().to_bits())).collect())
+    }
+
     /// Tells who infected whom, and what that makes.
     pub fn account(&self, inventory: &Inventory) -> Account {
-        let mut account = Account::default();
+        let mut names: BTreeMap<String, Kin> = BTreeMap::new();
         for tree in &self.forest.trees {
             let id = name(tree);
-            let first = account.infections.len();
             let victims = self.victims(tree, inventory);
             let turned = tree.members.iter().filter_map(|host| {
                 self.forest.turned.get(host).map(|turned| self.infection(*host, turned, tree, &id))
@@ -52,11 +83,19 @@ impl Propagation {
                 runner_up: None,
             });
             let all = turned.chain(victims).filter(|infection| infection.confidence >= SURE_MIN);
-            account.infections.extend(all);
-            let infections = account.infections.get(first..).unwrap_or_default();
-            if probability(tree.odds()) >= INCIDENT_MIN {
-                account.incidents.extend(self.incident(tree, &id, infections, inventory));
+            let infections: Vec<_> = all.collect();
+            let is_likely = probability(tree.odds()) >= INCIDENT_MIN
+                && infections.iter().any(Infection::is_likely);
+            let kin = names.entry(id).or_default();
+            kin.roots.extend(is_likely.then_some(tree.root));
+            kin.infections.extend(infections);
+        }
+        let mut account = Account::default();
+        for (id, Kin { roots, infections }) in names {
+            if !roots.is_empty() {
+                account.incidents.extend(self.incident(roots, id, &infections, inventory));
             }
+            account.infections.extend(infections);
         }
         account.infections.sort_by_key(|infection| (infection.at, infection.from, infection.to));
         account.incidents.sort_by(|a, b| (a.since, &a.id).cmp(&(b.since, &b.id)));
@@ -172,25 +211,25 @@ impl Propagation {
 
     fn incident(
         &self,
-        tree: &Tree,
-        id: &str,
+        roots: Vec<IpAddr>,
+        id: String,
         infections: &[Infection],
         inventory: &Inventory,
     ) -> Option<Incident> {
         let sure: Vec<_> = infections.iter().filter(|found| found.is_likely()).collect();
         let first = sure.iter().map(|found| found.at).min()?;
         let mut infected: BTreeSet<_> = sure.iter().map(|found| found.to).collect();
-        infected.insert(tree.root);
+        infected.extend(&roots);
         // Hosts of the last generation have not had their time.
         let last = sure.iter().map(|found| found.generation).max().unwrap_or(0);
         let young = sure.iter().filter(|found| found.generation == last).count();
         let children = sure.len() as f64;
         let hosts = infected.len().saturating_sub(young).max(1) as f64;
         Some(Incident {
-            id: id.to_owned(),
+            id,
             since: first,
             updated: sure.iter().map(|found| found.at).max().unwrap_or(first),
-            patient_zero: vec![tree.root],
+            patient_zero: roots,
             hosts: infected.len() as u64,
             generations: last,
             reproduction_number: children / hosts,

@@ -21,7 +21,7 @@ mod turn;
 use std::collections::{BTreeMap, VecDeque};
 use std::net::IpAddr;
 
-pub use account::Account;
+pub use account::{Account, Outline};
 pub use config::Config;
 
 use crate::detect::{Class, Evidence, Family, class};

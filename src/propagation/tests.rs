@@ -107,6 +107,29 @@ fn a_chain_that_passes_something_on_is_a_worm() {
     assert_eq!(story.stage.incident_of(ip("10.0.1.2")).as_ref(), Some(&incident.id));
 }
 
+/// A host turns out to come from elsewhere: what was one tree is two, and still one incident.
+#[test]
+fn a_tree_that_falls_apart_stays_one_incident() {
+    let mut story = Story::morning();
+    for n in 1..7 {
+        let at = 3600.0 + f64::from(n) * 5.0;
+        story.talk(&format!("10.0.1.{n}"), &format!("10.0.1.{}", n + 1), 445, at, PUSH);
+    }
+    let before = story.stage.account(&story.inventory);
+    story.stage.forest.turned.get_mut(&ip("10.0.1.4")).unwrap().entry.peer = ip("10.0.1.15");
+    story.stage.forest.stir(ip("10.0.1.4"));
+    story.stage.on_tick(Timestamp::from_secs(3700), &mut Vec::new());
+
+    let after = story.stage.account(&story.inventory);
+
+    let [[old], [new]] = [&before, &after].map(|account| account.incidents.as_slice()) else {
+        panic!("{:?} {:?}", before.incidents, after.incidents)
+    };
+    assert_eq!(old.id, new.id);
+    assert_eq!(new.patient_zero, [ip("10.0.1.1"), ip("10.0.1.15")]);
+    assert_eq!(new.hosts, old.hosts + 1);
+}
+
 #[test]
 fn a_chain_over_different_services_is_a_chain() {
     let mut story = Story::morning();

@@ -3,15 +3,12 @@
 use crate::incident::{Exposed, Infection};
 use crate::time::Timestamp;
 
+pub(crate) use crate::incident::counted;
+
 /// `2017-05-18 08:12:07`, in UTC.
 pub(crate) fn second(moment: Timestamp) -> String {
     let text = moment.to_string();
     text.get(..19).unwrap_or(&text).replace('T', " ")
-}
-
-/// `1 packet`, `2 packets`.
-pub(crate) fn counted(count: u64, thing: &str) -> String {
-    format!("{count} {thing}{}", if count == 1 { "" } else { "s" })
 }
 
 /// `97 %`. Nothing that was inferred is certain, so rounding never makes it so.

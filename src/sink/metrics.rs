@@ -2,11 +2,14 @@
 //!
 //! Every page is built from one snapshot in a registry of its own, so the packet path touches no
 //! metric, and a label that is gone (an interface, a host that was among the worst) is gone from
-//! the page too. Labels come from closed sets; the one bounded exception is `wormwatch_host_score`.
+//! the page too. Labels come from closed sets; the bounded exceptions are `wormwatch_host_score` and the
+//! services of `wormwatch_infections`.
+
+mod page;
 
 use std::time::Duration;
 
-use prometheus::{Encoder, GaugeVec, IntCounterVec, Opts, Registry, TextEncoder};
+use page::Page;
 
 use super::alerts::AlertLogCounters;
 use super::process::ProcessUse;
@@ -46,6 +49,7 @@ pub fn render(published: &Published, process: &ProcessView<'_>) -> Result<String
     add_work(&page, &stats)?;
     add_tables(&page, &stats)?;
     add_hosts(&page, published, &stats)?;
+    add_incidents(&page, published)?;
     add_alerts(&page, published, process.alert_log)?;
     add_process(&page, process)?;
     page.finish()
@@ -217,6 +221,42 @@ fn add_hosts(page: &Page, published: &Published, stats: &Stats) -> Result<(), Me
     )
 }
 
+fn add_incidents(page: &Page, published: &Published) -> Result<(), MetricsError> {
+    let board = published.incidents();
+    let figures = board.figures();
+    page.gauge("wormwatch_open_incidents", "Incidents that are open.", figures.open as f64)?;
+    page.counters(
+        "wormwatch_incident_alerts_total",
+        "Alert records about incidents, by the status they report.",
+        ["status"],
+        STATUSES.map(|(status, name)| ([name], board.changes().get(&status).copied().unwrap_or(0))),
+    )?;
+    page.gauges(
+        "wormwatch_infections",
+        "Hosts that were likely infected in open incidents, by service.",
+        ["service"],
+        figures.infections.iter().map(|(service, count)| {
+            let name = service.map_or_else(|| "other".to_owned(), |service| service.to_string());
+            ([name], *count as f64)
+        }),
+    )?;
+    page.gauge(
+        "wormwatch_largest_incident_hosts",
+        "Hosts in the open incident that has most; 0 if none is open.",
+        figures.hosts as f64,
+    )?;
+    page.gauge(
+        "wormwatch_largest_incident_generations",
+        "Generations of the open incident that has most hosts; 0 if none is open.",
+        f64::from(figures.generations),
+    )?;
+    page.gauge(
+        "wormwatch_largest_incident_reproduction_number",
+        "Hosts that each infected host infects in the open incident that has most; 0 if none is open.",
+        figures.reproduction_number,
+    )
+}
+
 fn add_alerts(
     page: &Page,
     published: &Published,
@@ -334,66 +374,15 @@ fn truth(holds: bool) -> f64 {
     if holds { 1.0 } else { 0.0 }
 }
 
-/// One page in the making.
-#[derive(Default)]
-struct Page {
-    registry: Registry,
-}
-
-impl Page {
-    fn counter(&self, name: &str, help: &str, value: u64) -> Result<(), MetricsError> {
-        self.counters::<0, &str>(name, help, [], [([], value)])
-    }
-
-    fn gauge(&self, name: &str, help: &str, value: f64) -> Result<(), MetricsError> {
-        self.gauges::<0, &str>(name, help, [], [([], value)])
-    }
-
-    fn float_counter(&self, name: &str, help: &str, value: f64) -> Result<(), MetricsError> {
-        let counter = prometheus::Counter::new(name, help)?;
-        counter.inc_by(value);
-        Ok(self.registry.register(Box::new(counter))?)
-    }
-
-    fn counters<const N: usize, L: AsRef<str> + std::fmt::Debug>(
-        &self,
-        name: &str,
-        help: &str,
-        labels: [&str; N],
-        series: impl IntoIterator<Item = ([L; N], u64)>,
-    ) -> Result<(), MetricsError> {
-        let family = IntCounterVec::new(Opts::new(name, help), &labels)?;
-        for (values, count) in series {
-            family.get_metric_with_label_values(&values)?.inc_by(count);
-        }
-        Ok(self.registry.register(Box::new(family))?)
-    }
-
-    fn gauges<const N: usize, L: AsRef<str> + std::fmt::Debug>(
-        &self,
-        name: &str,
-        help: &str,
-        labels: [&str; N],
-        series: impl IntoIterator<Item = ([L; N], f64)>,
-    ) -> Result<(), MetricsError> {
-        let family = GaugeVec::new(Opts::new(name, help), &labels)?;
-        for (values, level) in series {
-            family.get_metric_with_label_values(&values)?.set(level);
-        }
-        Ok(self.registry.register(Box::new(family))?)
-    }
-
-    fn finish(self) -> Result<String, MetricsError> {
-        let mut page = Vec::new();
-        TextEncoder::new().encode(&self.registry.gather(), &mut page)?;
-        Ok(String::from_utf8_lossy(&page).into_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
-    use crate::pipeline::published::{HostView, InterfaceStats};
+    use crate::incident::{Infection, Trouble};
+    use crate::net::Service;
+    use crate::pipeline::published::{HostView, IncidentBoard, InterfaceStats, SERVICE_LIMIT};
+    use crate::propagation::Account;
     use crate::score::{Explanation, HostScore, ScoreConfig};
     use crate::time::Timestamp;
 
@@ -445,6 +434,51 @@ mod tests {
         assert_eq!(series.count(), WORST_HOSTS);
         assert!(page.contains("wormwatch_host_score{host=\"192.0.2.30\"} 30\n"));
         assert!(!page.contains("192.0.2.10\""));
+    }
+
+    #[test]
+    fn counts_infections_by_the_services_with_most_and_adds_up_the_rest() {
+        let infection = |n: u16, port: u16| Infection {
+            from: [10, 0, 0, 1].into(),
+            to: [10, 0, (n >> 8) as u8, n as u8].into(),
+            at: Timestamp::from_secs(i64::from(n)),
+            confidence: 0.9,
+            generation: 1,
+            service: Some(Service::tcp(port)),
+            incident: "w".to_owned(),
+            reasons: Vec::new(),
+            runner_up: None,
+        };
+        let mut infections: Vec<_> = (2..50).map(|n| infection(n, 8000 + n)).collect();
+        infections.extend((50..80).map(|n| infection(n, 22)));
+        let unlikely = Infection { confidence: 0.3, ..infection(90, 22) };
+        infections
+            .extend([unlikely, Infection { incident: "closed".to_owned(), ..infection(91, 22) }]);
+        let account = Account { infections, ..Account::default() };
+        let alert = Trouble::OneWay.alert(None, Timestamp::EPOCH, "");
+        let board = Published::default();
+        let open = [("w", &alert)].into_iter();
+        let changes = [(Status::Update, 7)].into();
+        board.update_incidents(IncidentBoard::new(&Arc::new(account), open, &changes));
+
+        let page = render(&board, &PROCESS).unwrap();
+        let series = page.lines().filter(|line| line.starts_with("wormwatch_infections{"));
+
+        assert_eq!(series.count(), SERVICE_LIMIT + 1);
+        assert!(page.contains("wormwatch_infections{service=\"tcp/22\"} 30\n"));
+        assert!(page.contains("wormwatch_infections{service=\"other\"} 41\n"));
+        assert!(page.contains("wormwatch_open_incidents 1\n"));
+        assert!(page.contains("wormwatch_incident_alerts_total{status=\"update\"} 7\n"));
+    }
+
+    #[test]
+    fn has_every_incident_series_while_there_is_none() {
+        let page = render(&Published::default(), &PROCESS).unwrap();
+
+        assert!(page.contains("wormwatch_open_incidents 0\n"));
+        assert!(page.contains("wormwatch_infections{service=\"other\"} 0\n"));
+        assert!(page.contains("wormwatch_incident_alerts_total{status=\"open\"} 0\n"));
+        assert!(page.contains("wormwatch_largest_incident_hosts 0\n"));
     }
 
     #[test]

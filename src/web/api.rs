@@ -15,12 +15,19 @@ use tracing::error;
 
 use super::View;
 use super::health::{STALL, now};
-use crate::pipeline::published::{ALERT_LIMIT, HOST_LIMIT, HostView};
+use crate::incident::InfectionDoc;
+use crate::pipeline::published::{ALERT_LIMIT, HOST_LIMIT, HostView, IncidentView};
 use crate::score::Verdict;
 use crate::sink::metrics::{self, ProcessView};
 
-/// Hosts and alerts listed when nobody says how many.
+/// Hosts, alerts, incidents and infections listed when nobody says how many.
 const LIMIT: usize = 100;
+
+/// Incidents listed at most; one takes some KiB with the hosts that may be next.
+const INCIDENT_LIMIT: usize = 1000;
+
+/// Infections listed at most; one takes about half a KiB.
+const INFECTION_LIMIT: usize = 10_000;
 
 /// The pages over `view`.
 pub fn router(view: Arc<View>) -> Router {
@@ -32,6 +39,9 @@ pub fn router(view: Arc<View>) -> Router {
         .route("/api/hosts/{host}", get(host))
         .route("/api/explain/{host}", get(explain))
         .route("/api/alerts", get(alerts))
+        .route("/api/incidents", get(incidents))
+        .route("/api/incidents/{id}", get(incident))
+        .route("/api/infections", get(infections))
         .fallback(nowhere)
         .with_state(view)
 }
@@ -59,7 +69,7 @@ async fn nowhere() -> Refusal {
     Refusal(
         StatusCode::NOT_FOUND,
         "no such page; there are /metrics, /healthz, /readyz, /api/hosts, /api/hosts/ADDRESS, \
-         /api/explain/ADDRESS and /api/alerts"
+         /api/explain/ADDRESS, /api/alerts, /api/incidents, /api/incidents/ID and /api/infections"
             .to_owned(),
     )
 }
@@ -159,6 +169,57 @@ async fn alerts(
     let lines = view.published.recent_alerts(query.limit);
     let body = format!("{{\"schema\":\"wormwatch.alerts/1\",\"alerts\":[{}]}}\n", lines.join(","));
     Ok((GUARDS, [(header::CONTENT_TYPE, "application/json")], body).into_response())
+}
+
+/// The list of `/api/incidents`, latest first.
+#[derive(Serialize)]
+struct IncidentList<'a> {
+    schema: &'static str,
+    total: usize,
+    incidents: Vec<IncidentView<'a>>,
+}
+
+async fn incidents(
+    State(view): State<Arc<View>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let query = Query::parse(query.as_deref(), &["limit"], INCIDENT_LIMIT)?;
+    let board = view.published.incidents();
+    let (incidents, total) = board.incidents(query.limit);
+    let list = IncidentList { schema: "wormwatch.incidents/1", total, incidents };
+    Ok((GUARDS, Json(list)).into_response())
+}
+
+/// One incident with all its infections.
+async fn incident(
+    State(view): State<Arc<View>>,
+    Path(id): Path<String>,
+) -> Result<Response, Refusal> {
+    let board = view.published.incidents();
+    let page = board.incident(&id).ok_or_else(|| {
+        // The id is whatever somebody asked for, so it is not repeated.
+        Refusal(StatusCode::NOT_FOUND, "there is no incident of that id".to_owned())
+    })?;
+    Ok((GUARDS, Json(page)).into_response())
+}
+
+/// The list of `/api/infections`, latest first.
+#[derive(Serialize)]
+struct InfectionList<'a> {
+    schema: &'static str,
+    total: usize,
+    infections: Vec<InfectionDoc<'a>>,
+}
+
+async fn infections(
+    State(view): State<Arc<View>>,
+    RawQuery(query): RawQuery,
+) -> Result<Response, Refusal> {
+    let query = Query::parse(query.as_deref(), &["limit"], INFECTION_LIMIT)?;
+    let board = view.published.incidents();
+    let (infections, total) = board.infections(query.limit);
+    let list = InfectionList { schema: "wormwatch.infections/1", total, infections };
+    Ok((GUARDS, Json(list)).into_response())
 }
 
 /// What the part after the question mark asks for.

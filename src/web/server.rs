@@ -117,8 +117,10 @@ mod tests {
 
     use super::super::{Heart, View, now, router};
     use super::*;
-    use crate::incident::{AlertKind, Severity, Status};
-    use crate::pipeline::published::{HostView, Published};
+    use crate::incident::{AlertKind, Severity, Status, Trouble};
+    use crate::pipeline::published::{HostView, IncidentBoard, Published};
+    use crate::propagation::Account;
+    use crate::report::testing::outbreak;
     use crate::score::{Explanation, HostScore, ScoreConfig, Verdict};
     use crate::time::Timestamp;
 
@@ -222,6 +224,46 @@ mod tests {
         let answer = served.get("/api/alerts?limit=5");
 
         assert!(answer.contains("\"alerts\":[{\"id\":\"b\"},{\"id\":\"a\"}]}"), "{answer}");
+    }
+
+    #[test]
+    fn shows_incidents_and_who_infected_whom() {
+        let served = Served::start();
+        let empty = served.get("/api/incidents");
+        let summary = outbreak();
+        let account = Account { incidents: summary.incidents, infections: summary.infections };
+        let total = account.infections.len();
+        let alert = Trouble::OneWay.alert(None, Timestamp::EPOCH, "");
+        let open = [("worm-1", &alert)].into_iter();
+        let changes = [(Status::Open, 1)].into();
+        served.published.update_incidents(IncidentBoard::new(&Arc::new(account), open, &changes));
+
+        let body = |path: &str| -> serde_json::Value {
+            let answer = served.get(path);
+            serde_json::from_str(answer.split_once("\r\n\r\n").unwrap().1).unwrap()
+        };
+        let list = body("/api/incidents?limit=1");
+        let one = body("/api/incidents/worm-1");
+        let infections = body("/api/infections?limit=2");
+
+        assert!(empty.ends_with("\"total\":0,\"incidents\":[]}"), "{empty}");
+        assert_eq!((&list["schema"], &list["total"]), (&"wormwatch.incidents/1".into(), &2.into()));
+        // The one that grew last.
+        let [latest] = list["incidents"].as_array().unwrap().as_slice() else { panic!("{list}") };
+        assert_eq!((&latest["id"], &latest["status"]), (&"worm-2".into(), &"closed".into()));
+        assert_eq!((&one["status"], &one["alert"]), (&"open".into(), &alert.id.clone().into()));
+        assert_eq!((&one["hosts"], &one["generations"]), (&5.into(), &3.into()));
+        let infected: Vec<_> = one["infections"].as_array().unwrap().iter().collect();
+        assert_eq!(one["infections_total"], infected.len());
+        assert!(infected.iter().all(|infection| infection["incident"] == "worm-1"));
+        for name in ["from", "to", "at", "confidence", "generation", "service", "reasons"] {
+            assert!(!infected[0][name].is_null(), "{name}");
+        }
+        assert_eq!(infected[0]["runner_up"]["from"], "10.0.0.9");
+        assert_eq!(infections["total"], total);
+        assert_eq!(infections["infections"].as_array().unwrap().len(), 2);
+        assert!(served.get("/api/incidents/worm-9").starts_with("HTTP/1.1 404"));
+        assert!(served.get("/api/infections?verdict=benign").starts_with("HTTP/1.1 400"));
     }
 
     #[test]
