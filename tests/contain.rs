@@ -72,6 +72,7 @@ fn incident(infections: &[Infection]) -> Incident {
         since: first.at,
         updated: infections.last().unwrap().at,
         patient_zero: intruders.difference(&victims).copied().collect(),
+        origin: wormwatch::incident::Origin::Inside,
         hosts: intruders.union(&victims).count() as u64,
         generations: 1,
         reproduction_number: 1.0,

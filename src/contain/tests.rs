@@ -39,6 +39,7 @@ fn incident(patient_zero: &[&str]) -> Incident {
         since: Timestamp::EPOCH,
         updated: Timestamp::EPOCH,
         patient_zero: patient_zero.iter().map(|host| ip(host)).collect(),
+        origin: crate::incident::Origin::Inside,
         hosts: 0,
         generations: 0,
         reproduction_number: 0.0,

@@ -82,6 +82,7 @@ impl Desk {
                 since: infections[0].at,
                 updated: infections[infections.len() - 1].at,
                 patient_zero: zero,
+                origin: crate::incident::Origin::Inside,
                 hosts: hosts.len() as u64,
                 generations: infections.iter().map(|found| found.generation).max().unwrap(),
                 reproduction_number: 1.0,

@@ -9,7 +9,7 @@ use crate::net::Service;
 use crate::score::Verdict;
 use crate::time::Timestamp;
 
-use super::{Alert, AlertKind, Exposed, Incident, Infection, Severity, Status};
+use super::{Alert, AlertKind, Exposed, Incident, Infection, Origin, Severity, Status};
 
 /// The name and version of the alert's shape.
 const SCHEMA: &str = "wormwatch.alert/1";
@@ -158,6 +158,7 @@ impl<'a> From<&'a Infection> for InfectionDoc<'a> {
 pub struct IncidentDoc<'a> {
     id: &'a str,
     patient_zero: &'a [IpAddr],
+    origin: Origin,
     hosts: u64,
     generations: u32,
     reproduction_number: f64,
@@ -174,6 +175,7 @@ impl<'a> From<&'a Incident> for IncidentDoc<'a> {
         Self {
             id: &incident.id,
             patient_zero: &incident.patient_zero,
+            origin: incident.origin,
             hosts: incident.hosts,
             generations: incident.generations,
             reproduction_number: rounded(incident.reproduction_number, 2),

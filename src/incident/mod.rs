@@ -30,7 +30,9 @@ pub use json::{EvidenceDoc, IncidentDoc, InfectionDoc, rounded};
 pub use onset::Onsets;
 pub(crate) use paragraph::{counted, span};
 pub use sensor::{SensorWatch, Signs, Trouble};
-pub use summary::{Exposed, HostReport, Incident, Infection, InputSummary, Summary, Traffic};
+pub use summary::{
+    Exposed, HostReport, Incident, Infection, InputSummary, Origin, Summary, Traffic,
+};
 pub use target::{TargetClass, kind_of};
 
 /// Where an alert stands.

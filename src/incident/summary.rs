@@ -130,6 +130,32 @@ impl Infection {
     }
 }
 
+/// Where an incident came from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Origin {
+    /// Patient zero is one of ours, and was watched for longer than any victim took to go on: it got
+    /// the worm in a way that no sensor of the network sees, or by hand.
+    #[default]
+    Inside,
+    /// Patient zero had been seen for no longer than a victim takes to go on: who infected it may have
+    /// come before that, or before the capture began.
+    Before,
+    /// Patient zero is none of ours.
+    Outside,
+}
+
+impl Origin {
+    /// What to say beside "patient zero", if anything.
+    pub const fn words(self) -> Option<&'static str> {
+        match self {
+            Self::Inside => None,
+            Self::Before => Some("perhaps infected before it was first seen"),
+            Self::Outside => Some("from outside"),
+        }
+    }
+}
+
 /// A tree of infections.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Incident {
@@ -141,6 +167,8 @@ pub struct Incident {
     pub updated: Timestamp,
     /// Hosts that nobody here infected.
     pub patient_zero: Vec<IpAddr>,
+    /// Where it came from, as far as can be told.
+    pub origin: Origin,
     /// Hosts infected, patient zero among them.
     pub hosts: u64,
     /// Depth of the tree.

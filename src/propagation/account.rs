@@ -9,7 +9,7 @@ use super::exchange::{Axis, Exchange};
 use super::forest::{Tree, Turned, Way, probability};
 use super::turn::is_profession;
 use crate::detect::spoken;
-use crate::incident::{Exposed, Incident, Infection, digest};
+use crate::incident::{Exposed, Incident, Infection, Origin, digest};
 use crate::inventory::Inventory;
 use crate::net::Service;
 use crate::time::Timestamp;
@@ -52,6 +52,8 @@ impl Outline {
 struct Kin {
     /// The roots of those that are likely a worm's.
     roots: Vec<IpAddr>,
+    /// Where they came from, the farthest first.
+    origin: Origin,
     infections: Vec<Infection>,
 }
 
@@ -87,13 +89,21 @@ impl Propagation {
             let is_likely = probability(tree.odds()) >= INCIDENT_MIN
                 && infections.iter().any(Infection::is_likely);
             let kin = names.entry(id).or_default();
-            kin.roots.extend(is_likely.then_some(tree.root));
+            if is_likely {
+                kin.roots.push(tree.root);
+                kin.origin = kin.origin.max(self.origin(tree, inventory));
+            }
             kin.infections.extend(infections);
         }
         let mut account = Account::default();
-        for (id, Kin { roots, infections }) in names {
+        for (id, Kin { roots, origin, infections }) in names {
             if !roots.is_empty() {
-                account.incidents.extend(self.incident(roots, id, &infections, inventory));
+                account.incidents.extend(self.incident(
+                    (roots, origin),
+                    id,
+                    &infections,
+                    inventory,
+                ));
             }
             account.infections.extend(infections);
         }
@@ -209,9 +219,24 @@ impl Propagation {
         victims.into_iter().map(with_rate).collect()
     }
 
+    /// Where the first host of a tree has it from.
+    fn origin(&self, tree: &Tree, inventory: &Inventory) -> Origin {
+        let children = self.forest.children(tree.root);
+        let entered = |child| self.forest.turned.get(child).map(|turned| turned.entry.start);
+        let first = children.iter().filter_map(entered).min().unwrap_or(self.told);
+        let seen = inventory.host(tree.root).map_or(first, |host| host.first_seen);
+        if !inventory.is_internal(tree.root) {
+            Origin::Outside
+        } else if first.since(seen) <= tree.longest_lag() {
+            Origin::Before
+        } else {
+            Origin::Inside
+        }
+    }
+
     fn incident(
         &self,
-        roots: Vec<IpAddr>,
+        (patient_zero, origin): (Vec<IpAddr>, Origin),
         id: String,
         infections: &[Infection],
         inventory: &Inventory,
@@ -219,7 +244,7 @@ impl Propagation {
         let sure: Vec<_> = infections.iter().filter(|found| found.is_likely()).collect();
         let first = sure.iter().map(|found| found.at).min()?;
         let mut infected: BTreeSet<_> = sure.iter().map(|found| found.to).collect();
-        infected.extend(&roots);
+        infected.extend(&patient_zero);
         // Hosts of the last generation have not had their time.
         let last = sure.iter().map(|found| found.generation).max().unwrap_or(0);
         let young = sure.iter().filter(|found| found.generation == last).count();
@@ -229,7 +254,8 @@ impl Propagation {
             id,
             since: first,
             updated: sure.iter().map(|found| found.at).max().unwrap_or(first),
-            patient_zero: roots,
+            patient_zero,
+            origin,
             hosts: infected.len() as u64,
             generations: last,
             reproduction_number: children / hosts,

@@ -139,6 +139,11 @@ impl Tree {
         self.prior + self.spread + (self.suspicion - own).min(most)
     }
 
+    /// The longest time that a host took to go on.
+    pub(super) fn longest_lag(&self) -> Duration {
+        Duration::from_secs_f64(self.lags.last().copied().unwrap_or(0.0))
+    }
+
     /// The share of hosts that turn at all which have not `secs` seconds after they were entered.
     pub(super) fn waiting(&self, secs: f64) -> f64 {
         let later = self.lags.len() - self.lags.partition_point(|lag| *lag <= secs);

@@ -51,6 +51,7 @@ pub(crate) fn outbreak() -> Summary {
         since: Timestamp::from_secs(START),
         updated: Timestamp::from_secs(START + updated),
         patient_zero: vec![ip(zero)],
+        origin: crate::incident::Origin::Inside,
         hosts,
         generations,
         reproduction_number: 1.333,

@@ -63,7 +63,10 @@ fn branches(tree: &Tree<'_>, out: &mut String) -> fmt::Result {
             continue;
         }
         let Some(infection) = infection else {
-            writeln!(out, "{host} (patient zero)")?;
+            match tree.incident.origin.words() {
+                Some(words) => writeln!(out, "{host} (patient zero, {words})")?,
+                None => writeln!(out, "{host} (patient zero)")?,
+            }
             open.clear();
             continue;
         };

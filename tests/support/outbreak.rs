@@ -99,6 +99,7 @@ fn incident(id: &str, zero: IpAddr, since: i64, updated: i64) -> Incident {
         since: at(since),
         updated: at(updated),
         patient_zero: vec![zero],
+        origin: wormwatch::incident::Origin::Inside,
         hosts: 2,
         generations: 1,
         reproduction_number: 1.33,

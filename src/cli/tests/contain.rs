@@ -12,6 +12,7 @@ fn two_incidents() -> Summary {
         since: Timestamp::from_secs(1),
         updated: Timestamp::from_secs(2),
         patient_zero: vec![ip(patient_zero)],
+        origin: crate::incident::Origin::Inside,
         hosts: 3,
         generations: 1,
         reproduction_number: 1.0,

@@ -45,8 +45,9 @@ fn extent(alert: &Alert, outbreak: &Outbreak<'_>) -> String {
         services => format!(" over {}", listed(services, SERVICES)),
     };
     let does = if alert.verdict == Verdict::Malicious { "is" } else { "seems to be" };
+    let origin = incident.origin.words().map_or(String::new(), |words| format!(", {words}"));
     format!(
-        "{what} {does} spreading from host to host: {zero} (patient zero) and {} in {}{over}, since {} \
+        "{what} {does} spreading from host to host: {zero} (patient zero{origin}) and {} in {}{over}, since {} \
          UTC.",
         counted(more, "more host"),
         counted(u64::from(incident.generations), "generation"),

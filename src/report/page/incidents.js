@@ -48,7 +48,7 @@ function facts(incident) {
   const zeros = incident.members.filter((member) => member.from === null).map((member) => member.host);
   const fact = ([name, value]) => make("div", {}, make("dt", {}, name), make("dd", {}, value));
   return make("dl", { class: "facts" }, ...[
-    ["patient zero", zeros.join(", ")],
+    ["patient zero", [zeros.join(", "), ...(incident.origin ? [incident.origin] : [])].join(", ")],
     ["hosts infected", String(incident.hosts)],
     ["generations", String(incident.generations)],
     ["others that each infects (95 %)", `${incident.reproduction_number.toFixed(1)} (${low.toFixed(1)} to ${high.toFixed(1)})`],
