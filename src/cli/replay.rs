@@ -244,7 +244,9 @@ fn alerts(page: &mut String, summary: &Summary, look: Look) {
     let all = counted(told.len() as u64, "alert");
     line!(page, "{all}: {}.", counts.join(", "));
     // What is said of an incident says more than what is said of one of its hosts.
-    let worst = told.iter().max_by_key(|a| (a.severity, a.hosts.len(), a.verdict, a.peers_total));
+    let worst = told
+        .iter()
+        .max_by_key(|a| (a.severity, a.host.is_none(), a.verdict, a.hosts_total, a.peers_total));
     if let Some(alert) = worst {
         line!(page, "\n{}", clean(&alert.summary));
     }

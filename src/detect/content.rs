@@ -235,6 +235,10 @@ impl Prevalence {
             let of_key = self.spreads.update(*key, true, Spread::default, |spread| {
                 spread.cross(crossing, is_own, config)
             });
+            if of_key.is_common {
+                self.tell(*key, f64::NEG_INFINITY, crossing, ts, out);
+                self.spreads.update(*key, true, Spread::default, Spread::forget);
+            }
             news.is_heir |= of_key.is_heir;
             news.is_received |= of_key.is_received;
         }

@@ -259,6 +259,11 @@ impl Connection {
         self.client.packets > 0 && self.server.packets > 0
     }
 
+    /// Whether both sides of a TCP connection have closed it.
+    pub(super) const fn has_closed(&self) -> bool {
+        matches!(&self.detail, Detail::Tcp(tcp) if tcp.has_closed())
+    }
+
     /// Whether TCP.
     pub(super) fn is_tcp(&self) -> bool {
         self.key.transport() == Transport::Tcp

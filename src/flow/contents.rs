@@ -234,7 +234,7 @@ impl Tcp {
         }
     }
 
-    fn forget_content(&mut self) {
+    pub(super) fn forget_content(&mut self) {
         self.content = None;
         // Fingerprints may still want what waits for its turn; it is bounded all the same.
         if self.prints.is_on() {

@@ -71,8 +71,9 @@ const fn timeout(config: &FlowConfig, queue: Queue) -> Duration {
     }
 }
 
-/// Who goes when the budget is used up: the unestablished whose attempt is the oldest, so that a
-/// flood of SYNs evicts itself; if there are none, whoever was active least recently.
+/// Who goes when the budget is used up: what is kept for late packets; then the unestablished whose
+/// attempt is the oldest, so that a flood of SYNs evicts itself; if there are none, whoever was active
+/// least recently.
 pub(super) fn victim(store: &Store) -> Option<u32> {
     const UNESTABLISHED: [Queue; 3] = [Queue::TcpAttempt, Queue::DatagramAttempt, Queue::Tried];
     let oldest = |queues: &[Queue], age: fn(&Connection) -> Timestamp| {
@@ -83,6 +84,7 @@ pub(super) fn victim(store: &Store) -> Option<u32> {
             .min()
             .map(|(_, slot)| slot)
     };
-    oldest(&UNESTABLISHED, |connection| connection.start)
+    oldest(&[Queue::Told], |connection| connection.queued)
+        .or_else(|| oldest(&UNESTABLISHED, |connection| connection.start))
         .or_else(|| oldest(&Queue::ALL, |connection| connection.queued))
 }

@@ -10,6 +10,7 @@ use super::connection::{Connection, Counters, Detail, Facts};
 use super::direction::Direction;
 use super::expectations::Expectations;
 use super::expiry::{self, Timeouts};
+use super::fingerprints::Prints;
 use super::key::{FlowKey, Hint, Lookup, Orientation};
 use super::outcome::{self, Judgement};
 use super::reading::Dissectors;
@@ -429,6 +430,10 @@ impl FlowTable {
         let conversation = connection.conversation();
         let record = report::conn(connection, number, now);
         connection.facts.told = true;
+        if let Detail::Tcp(tcp) = &mut connection.detail {
+            tcp.prints = Prints::default();
+            tcp.forget_content();
+        }
         self.bytes = self.bytes + connection.cost() - before;
         self.store.enqueue(slot, Queue::Told, now);
         if let Some(rest) = rest {
@@ -482,6 +487,8 @@ fn queue_of(connection: &Connection) -> Queue {
         Transport::Icmp => Queue::Icmp,
         Transport::Udp | Transport::Sctp => Queue::Datagrams,
         Transport::Tcp if facts.told => Queue::Told,
+        // A reset may be one that the other end never got: what follows it belongs to the record.
+        Transport::Tcp if facts.over && !connection.has_closed() => Queue::Told,
         Transport::Tcp if facts.over => Queue::Over,
         Transport::Tcp => match connection.outcome {
             Some(Outcome::Accepted) if connection.is_two_sided() => Queue::Established,

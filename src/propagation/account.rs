@@ -1,5 +1,6 @@
 //! What is told of the trees: infections and incidents, as reports and JSON show them.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Duration;
@@ -266,7 +267,8 @@ impl Propagation {
     }
 
     /// Who is likely to be next: who offers a service over which this spread, those first that a host
-    /// of it has called over it. Where none has, the host that was infected last is named for all.
+    /// of it has called over it, the latest call first. Where none has, the host that was infected last
+    /// is named for all.
     fn exposed(
         &self,
         infected: &BTreeSet<IpAddr>,
@@ -287,25 +289,18 @@ impl Propagation {
                 .filter(|entry| infected.contains(&entry.peer) && services.contains(&entry.service))
                 .max_by_key(|entry| (entry.start, entry.peer));
             let offered = services.iter().find(|service| inventory.offers(*host, **service));
-            match (caller, offered) {
-                (Some(entry), _) => exposed.push(Exposed {
-                    host: *host,
-                    from: entry.peer,
-                    service: entry.service,
-                    contacted: true,
-                }),
-                (None, Some(service)) => exposed.push(Exposed {
-                    host: *host,
-                    from: latest.to,
-                    service: *service,
-                    contacted: false,
-                }),
-                (None, None) => {}
-            }
+            let (from, service) = match (caller, offered) {
+                (Some(entry), _) => (entry.peer, entry.service),
+                (None, Some(service)) => (latest.to, *service),
+                (None, None) => continue,
+            };
+            let contacted = caller.is_some();
+            let called = caller.map(|entry| entry.start);
+            exposed.push((Reverse(called), Exposed { host: *host, from, service, contacted }));
         }
-        exposed.sort_by_key(|next| (!next.contacted, next.host));
+        exposed.sort_by_key(|(called, next)| (*called, next.host));
         exposed.truncate(EXPOSED_MAX);
-        exposed
+        exposed.into_iter().map(|(_, next)| next).collect()
     }
 }
 

@@ -74,6 +74,9 @@ impl Turned {
     }
 }
 
+/// What a tree is called: when the first of its hosts was entered, and its root, as first seen.
+pub(super) type Name = (Timestamp, IpAddr);
+
 /// A tree of hosts that turned, below one that nobody here infected.
 #[derive(Clone, Debug)]
 pub(super) struct Tree {
@@ -91,17 +94,18 @@ pub(super) struct Tree {
     pub(super) ways: Vec<Way>,
     /// The lags between being entered and going on, in seconds, shortest first.
     lags: Vec<f64>,
-    /// The moment that names it: when the first of its trees was seen, and its root then.
-    pub(super) name: (Timestamp, IpAddr),
+    /// What it is called.
+    pub(super) name: Name,
 }
 
 /// The shortest lag, in seconds.
 pub(super) const LAG_MIN: f64 = 0.001;
 /// Ways remembered of one tree.
 const WAYS_MAX: usize = 16;
-/// A host that takes longer than its relatives, or less, by more than this is less likely one of them,
-/// in nats; up to twice as much counts...
-const LAG_SLACK: f64 = 1.5;
+/// A host that takes longer than its relatives, or less, by more than a factor of e is less likely one of
+/// them, in nats for each further one; up to so many count...
+const LAG_SLACK: f64 = 1.0;
+const LAG_MOST: f64 = 4.0;
 /// ... where so many have shown how long it takes.
 const LAGS_MIN: usize = 4;
 
@@ -161,7 +165,7 @@ impl Tree {
         };
         let usual = self.lags.get(self.lags.len() / 2).filter(|_| self.lags.len() >= LAGS_MIN);
         let of_lag = usual.map_or(0.0, |usual| {
-            (LAG_SLACK - (turned.lag_secs() / usual).ln().abs()).clamp(-LAG_SLACK * 2.0, 0.0)
+            (LAG_SLACK - (turned.lag_secs() / usual).ln().abs()).clamp(-LAG_MOST, 0.0)
         });
         of_way + of_lag
     }
@@ -182,7 +186,7 @@ pub(super) struct Forest {
     /// The tree of each host in one.
     places: BTreeMap<IpAddr, usize>,
     /// What each host's tree is called.
-    names: BTreeMap<IpAddr, (Timestamp, IpAddr)>,
+    names: BTreeMap<IpAddr, Name>,
     pub(super) gates: BTreeMap<IpAddr, Gate>,
     is_stale: bool,
     /// When it was last looked through for what is too old.
@@ -300,6 +304,10 @@ impl Forest {
             children.keys().copied().filter(|parent| !self.turned.contains_key(parent)).collect();
         self.trees.clear();
         self.places.clear();
+        let mut named: BTreeMap<Name, usize> = BTreeMap::new();
+        for name in self.names.values() {
+            *named.entry(*name).or_default() += 1;
+        }
         for root in roots {
             let mut members = vec![root];
             let mut next = 0;
@@ -307,15 +315,31 @@ impl Forest {
                 members.extend(children.get(parent).into_iter().flatten());
                 next += 1;
             }
-            self.plant(members, hosts, others, config);
+            self.plant(members, &named, hosts, others, config);
         }
         self.children = children;
         true
     }
 
+    /// The name that a tree had before: the oldest of those whose root is in it, or most of whose hosts
+    /// are. A host that turns out to be another tree's takes no name with it.
+    fn name(&self, members: &[IpAddr], named: &BTreeMap<Name, usize>) -> Option<Name> {
+        let hosts: BTreeSet<_> = members.iter().collect();
+        let mut here: BTreeMap<Name, usize> = BTreeMap::new();
+        for name in members.iter().filter_map(|host| self.names.get(host)) {
+            *here.entry(*name).or_default() += 1;
+        }
+        let stays = |(name, count): (Name, usize)| {
+            let is_most = named.get(&name).is_none_or(|all| 2 * count > *all);
+            (is_most || hosts.contains(&name.1)).then_some(name)
+        };
+        here.into_iter().find_map(stays)
+    }
+
     fn plant(
         &mut self,
         members: Vec<IpAddr>,
+        named: &BTreeMap<Name, usize>,
         hosts: &Table<IpAddr, Memory>,
         others: &Table<IpAddr, Nats>,
         config: &Config,
@@ -347,8 +371,7 @@ impl Forest {
         let suspicion: f64 =
             members.iter().filter_map(|host| others.peek(host)).map(|nats| nats.0).sum();
         let since = turned.iter().map(|host| host.entry.start).min().unwrap_or_default();
-        let named = members.iter().filter_map(|host| self.names.get(host)).min();
-        let name = named.copied().unwrap_or((since, *root));
+        let name = self.name(&members, named).unwrap_or((since, *root));
         let tree = Tree {
             root: *root,
             prior: config.prior,

@@ -115,12 +115,14 @@ impl Memory {
         self.callers.has(peer, at) && !self.called.contains(edge_hash(peer, service))
     }
 
-    /// Takes that it called `peer`, whatever comes of it.
-    pub(super) fn on_call(&mut self, peer: IpAddr, service: Service, now: Timestamp) {
+    /// Takes that it called `peer`, whatever comes of it; whether it fetches what that brought.
+    pub(super) fn on_call(&mut self, peer: IpAddr, service: Service, now: Timestamp) -> bool {
         self.callees.add(peer, now);
-        if !self.fetches(peer, service, now) {
+        let fetches = self.fetches(peer, service, now);
+        if !fetches {
             self.called.insert(edge_hash(peer, service), HABITS_MAX);
         }
+        fetches
     }
 
     /// Takes that it did something to another host. Returns the deed if that was new on some axis: another

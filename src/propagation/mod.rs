@@ -31,7 +31,7 @@ use crate::net::{Service, Transport, is_group};
 use crate::score::{HostScore, ScoreConfig, family_sums};
 use crate::time::Timestamp;
 use exchange::{Axis, Exchange};
-use forest::{Forest, Way, log_odds, probability};
+use forest::{Forest, Turned, Way, log_odds, probability};
 use memory::Memory;
 use prevalence::Prevalence;
 use said::Said;
@@ -196,7 +196,9 @@ impl Propagation {
         if client == server || is_group(client) || is_group(server) || !carried(talk, conn) {
             return;
         }
-        self.fetch(talk, conn, inventory);
+        if said.is_fetching {
+            self.fetch(talk, conn, inventory);
+        }
         if !is_way(talk, inventory) || inventory.may_scan(client) {
             return;
         }
@@ -233,9 +235,12 @@ impl Propagation {
         if talk.transport != Transport::Tcp {
             return;
         }
-        if self.hosts.peek(&client).is_some() {
+        if inventory.is_internal(client) {
             let calls = |memory: &mut Memory| memory.on_call(server, talk.service(), now);
-            self.hosts.update(client, true, Memory::default, calls);
+            let fetches = self.hosts.update(client, true, Memory::default, calls);
+            if fetches && !inventory.may_scan(client) && !inventory.may_scan(server) {
+                self.said.update(talk.uid, true, Said::default, |said| said.is_fetching = true);
+            }
         }
         if inventory.is_internal(server) && is_way(talk, inventory) {
             let called = |memory: &mut Memory| memory.on_caller(client, now);
@@ -246,11 +251,6 @@ impl Propagation {
     /// What a host fetches from one that has just called it came with that call.
     fn fetch(&mut self, talk: &Conversation, conn: &Conn, inventory: &Inventory) {
         let (victim, intruder) = (talk.client.addr, talk.server.addr);
-        let is_tcp = talk.transport == Transport::Tcp;
-        let fetches = |memory: &Memory| memory.fetches(intruder, talk.service(), conn.start);
-        if !is_tcp || !self.hosts.peek(&victim).is_some_and(fetches) {
-            return;
-        }
         let exchange = |peer| Exchange {
             peer,
             service: talk.service(),
@@ -287,7 +287,9 @@ impl Propagation {
         // Who fetched something from this host comes back to it.
         let is_from_here = |known: &Exchange| known.is_fetched && known.peer == host;
         let caller = self.hosts.peek(&entry.peer);
-        entry.is_answer = caller.is_some_and(|caller| caller.entries.iter().any(is_from_here));
+        let has_other_parent = |known: &Turned| known.entry.peer != host;
+        entry.is_answer = caller.is_some_and(|caller| caller.entries.iter().any(is_from_here))
+            && !self.forest.turned.get(&entry.peer).is_some_and(has_other_parent);
         let onset = self.forest.turned.get(&host).map(|turned| turned.tie.onset);
         let max = self.config.exchanges_max;
         self.hosts.update(host, true, Memory::default, |memory| memory.enter(entry, onset, max));

@@ -65,8 +65,8 @@ mod tests {
             manners.add(&seen, Axis::Same, host);
         }
 
-        // The one that it is compared with is left out.
-        assert!((share(&manners, &seen) - (10.0 + 0.025) / 100.0).abs() < 1e-12);
+        // The one that it is compared with is left out; how many they are is an estimate.
+        assert!((0.08..=0.12).contains(&share(&manners, &seen)), "{}", share(&manners, &seen));
         assert_eq!(share(&manners, &near), share(&manners, &seen));
         assert!((share(&manners, &far) - 0.025 / 100.0).abs() < 1e-12);
     }

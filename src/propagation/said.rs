@@ -16,6 +16,8 @@ pub(super) struct Said {
     pub(super) software: u32,
     /// Whether a login was let in, where one was seen.
     pub(super) is_in: Option<bool>,
+    /// Whether it fetches what its server brought by calling just before.
+    pub(super) is_fetching: bool,
     /// The mailbox of who sent a mail.
     pub(super) from: u32,
     /// The mailboxes of those who get it.

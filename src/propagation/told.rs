@@ -39,6 +39,14 @@ impl Propagation {
             }
         }
         let most = self.config.llr_max;
+        // Whose tree is no more is told, too.
+        let is_alone = |host: &&IpAddr| self.forest.tree(**host).is_none();
+        let alone: Vec<_> = self.forest.gates.keys().filter(is_alone).copied().collect();
+        for host in alone {
+            if self.forest.gates.remove(&host).is_some_and(|mut gate| gate.sinks(0.0)) {
+                out.push(withdrawn(host, now));
+            }
+        }
         for (host, llr) in news {
             let gate = self.forest.gates.entry(host).or_default();
             if gate.opens(llr, most, 1) || gate.sinks(llr) {
@@ -99,6 +107,25 @@ impl Propagation {
             }),
             summary,
         })
+    }
+}
+
+/// What tied a host to a tree no longer does.
+fn withdrawn(host: IpAddr, now: Timestamp) -> Evidence {
+    Evidence {
+        ts: now,
+        host,
+        detector: Propagation::ID,
+        family: Family::Causality,
+        llr: 0.0,
+        subject: "tree".to_owned(),
+        peers: Vec::new(),
+        peers_total: 0,
+        service: None,
+        techniques: &["T1021", "T1570"],
+        conns: Vec::new(),
+        forgeable: false,
+        summary: "is part of no chain any more: what it began has another cause".to_owned(),
     }
 }
 

@@ -59,6 +59,8 @@ pub(super) struct News {
     pub(super) is_heir: bool,
     /// The receiver has it from now on.
     pub(super) is_received: bool,
+    /// It turned out to be everybody's.
+    pub(super) is_common: bool,
 }
 
 impl Spread {
@@ -82,19 +84,27 @@ impl Spread {
             Some(_) => {}
             None => {
                 self.origin.get_or_insert(from);
-                if crossing.is_handed && !self.spontaneous.contains(&from) {
+                // Of those that have it some are not remembered, so this may be one of them.
+                let is_known = self.holders.len() < config.holders_max;
+                if is_known && crossing.is_handed && !self.spontaneous.contains(&from) {
                     grow(&mut self.spontaneous, from);
                 }
             }
         }
         if self.spontaneous.len() >= config.common {
-            *self = Self { is_common: true, ..Self::default() };
+            self.is_common = true;
+            news.is_common = true;
         } else if is_new && self.holders.len() < config.holders_max {
             let since = crossing.end;
             grow(&mut self.holders, Holder { host: to, from, since, is_own, is_heir: false });
             news.is_received = true;
         }
         news
+    }
+
+    /// Lets go of who has what is everybody's.
+    pub(super) fn forget(&mut self) {
+        *self = Self { is_common: true, ..Self::default() };
     }
 
     /// Those that received it and handed it on.
