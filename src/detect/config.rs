@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::propagation;
 
 use super::{
-    Detector, arp, bruteforce, content, dark, edge, horizontal, host_awakened, host_new, icmp,
-    reversal, shared, slow, spray, vertical,
+    Detector, adaptive, arp, bruteforce, content, dark, edge, horizontal, host_awakened, host_new,
+    icmp, reversal, shared, slow, spray, vertical,
 };
 
 /// The parameters of every detector, under its id.
@@ -24,6 +24,9 @@ pub struct DetectConfig {
     /// Many hosts never met before, at any pace.
     #[serde(rename = "scan.slow")]
     pub slow: slow::Config,
+    /// What fails at one service of a host is tried at another.
+    #[serde(rename = "scan.adaptive")]
+    pub adaptive: adaptive::Config,
     /// A whole network asked for by ARP.
     #[serde(rename = "scan.arp")]
     pub arp: arp::Config,
@@ -68,6 +71,7 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(horizontal::Horizontal::new(&config.horizontal)),
         Box::new(vertical::Vertical::new(&config.vertical)),
         Box::new(slow::Slow::new(&config.slow)),
+        Box::new(adaptive::Adaptive::new(&config.adaptive)),
         Box::new(arp::ArpSweep::new(&config.arp)),
         Box::new(icmp::IcmpSweep::new(&config.icmp)),
         Box::new(dark::Dark::new(&config.dark)),

@@ -1,5 +1,6 @@
 //! Detectors: one file each, one trait; each weighs what it sees and convicts nobody.
 
+pub mod adaptive;
 pub mod arp;
 mod arrival;
 #[cfg(test)]
