@@ -144,6 +144,7 @@ impl Talk {
             tunnel: None,
             macs: self.macs,
             fingerprints: None,
+            drips: None,
         }));
         self.event(self.start + duration, body)
     }
