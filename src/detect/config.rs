@@ -6,7 +6,7 @@ use crate::propagation;
 
 use super::{
     Detector, adaptive, arp, bruteforce, content, dark, edge, horizontal, host_awakened, host_new,
-    icmp, reversal, shared, slow, spray, vertical,
+    icmp, relay, reversal, shared, slow, spray, vertical,
 };
 
 /// The parameters of every detector, under its id.
@@ -57,6 +57,9 @@ pub struct DetectConfig {
     /// What hosts received they hand on, and so do those that get it.
     #[serde(rename = "content.prevalence")]
     pub content: content::Config,
+    /// A language model asked from hosts that its server entered.
+    #[serde(rename = "inference.relay")]
+    pub relay: relay::Config,
     /// A device appears.
     #[serde(rename = "host.new")]
     pub host_new: host_new::Config,
@@ -81,6 +84,7 @@ pub fn all(config: &DetectConfig) -> Vec<Box<dyn Detector>> {
         Box::new(edge::Edge::new(&config.edge)),
         Box::new(reversal::Reversal::new(&config.reversal)),
         Box::new(content::Prevalence::new(&config.content)),
+        Box::new(relay::Relay::new(&config.relay)),
         Box::new(host_new::NewHost::new(&config.host_new)),
         Box::new(host_awakened::AwakenedHost::new(&config.host_awakened)),
     ];

@@ -21,6 +21,7 @@ mod innocents;
 pub mod logins;
 mod logon;
 mod pace;
+pub mod relay;
 mod report;
 pub mod reversal;
 mod seen;

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::{DetectConfig, Detector, Evidence, Sight, all};
 use crate::event::{
-    Arp, Body, Conn, ConnState, Contact, Conversation, Event, Icmp, Login, Opening, Outcome,
-    Record, Side, Uid,
+    Arp, Body, Conn, ConnState, Contact, Conversation, Drips, Event, Http, Icmp, Login, Opening,
+    Outcome, Record, Side, Uid,
 };
 use crate::inventory::{Inventory, InventoryConfig};
 use crate::net::{Endpoint, MacAddr, Transport};
@@ -144,6 +144,7 @@ impl Talk {
             tunnel: None,
             macs: self.macs,
             fingerprints: None,
+            drips: None,
         }));
         self.event(self.start + duration, body)
     }
@@ -165,6 +166,31 @@ impl Talk {
             inferred: false,
         };
         self.event(self.start + after, Body::Record(Box::new(Record::Login(login))))
+    }
+
+    /// Is over after `duration` seconds; answers dripped until so many seconds after its start.
+    pub(crate) fn dripped(self, duration: f64, ends: &[f64]) -> Event {
+        let mut event = self.conn(duration, (3000, 9000), 4);
+        if let Body::Conn(conn) = &mut event.body {
+            let ends: Vec<_> = ends.iter().map(|end| seconds(self.start + end)).collect();
+            conn.drips = Some(Box::new(Drips { answers: ends.len() as u32, ends }));
+        }
+        event
+    }
+
+    /// Has a question over HTTP to this path answered after `took` seconds, in JSON.
+    pub(crate) fn answered(self, took: f64, path: &str) -> Event {
+        let http = Http {
+            trans_depth: 1,
+            method: Some("POST".to_owned()),
+            uri: Some(path.to_owned()),
+            request_body_len: 3000,
+            response_body_len: 9000,
+            status_code: Some(200),
+            resp_mime_types: vec!["text/json"],
+            ..Http::default()
+        };
+        self.event(self.start + took, Body::Record(Box::new(Record::Http(http))))
     }
 
     fn contact(self, outcome: Option<Outcome>, waited: f64, packets: (u32, u32)) -> Event {

@@ -243,6 +243,7 @@ mod tests {
             tunnel: None,
             macs: Some((MacAddr([0, 1, 2, 3, 4, 5]), MacAddr::BROADCAST)),
             fingerprints: None,
+            drips: None,
         };
 
         let text = line(Body::Conn(Box::new(conn)), Some(conversation()));

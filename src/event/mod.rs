@@ -220,6 +220,17 @@ pub struct Conn {
     pub macs: Option<(MacAddr, MacAddr)>,
     /// By what its content and its shape are known again, where they were taken; not in any log.
     pub fingerprints: Option<Box<Fingerprints>>,
+    /// Answers that came as a language model's do, where they were looked for; not in any log.
+    pub drips: Option<Box<Drips>>,
+}
+
+/// Answers of a server that came token by token.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Drips {
+    /// How many.
+    pub answers: u32,
+    /// When the latest of them ended, in order of time.
+    pub ends: Vec<Timestamp>,
 }
 
 /// Hashes of the content of either direction that are kept.

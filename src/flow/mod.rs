@@ -10,6 +10,7 @@ mod connection;
 mod contents;
 mod datagrams;
 mod direction;
+mod drips;
 mod endpoint;
 mod expectations;
 mod expiry;

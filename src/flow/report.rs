@@ -58,9 +58,9 @@ pub(super) fn conn(connection: &mut Connection, number: u64, now: Timestamp) -> 
         bytes,
         turns,
     };
-    let fingerprints = match &mut connection.detail {
-        Detail::Tcp(tcp) => tcp.prints.finish(),
-        _ => None,
+    let (fingerprints, drips) = match &mut connection.detail {
+        Detail::Tcp(tcp) => (tcp.prints.finish(), tcp.dripping.finish()),
+        _ => (None, None),
     };
     let body = Body::Conn(Box::new(Conn {
         start: connection.start,
@@ -77,6 +77,7 @@ pub(super) fn conn(connection: &mut Connection, number: u64, now: Timestamp) -> 
         tunnel: connection.tunnel,
         macs: connection.macs,
         fingerprints,
+        drips,
     }));
     event(connection, body, number, now)
 }

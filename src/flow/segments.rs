@@ -3,6 +3,7 @@
 use super::arrival::Arrival;
 use super::connection::{Detail, Facts};
 use super::direction;
+use super::drips::Dripping;
 use super::fingerprints::{Prints, are_near};
 use super::oddity::Oddity;
 use super::outcome::{self, Judgement};
@@ -80,7 +81,8 @@ impl FlowTable {
         let detail = if is_plain_syn {
             Detail::Syn(segment.seq)
         } else {
-            Detail::Tcp(Box::new(Tcp::new(prints(arrival))))
+            let (prints, dripping) = watches(arrival);
+            Detail::Tcp(Box::new(Tcp::new(prints, dripping)))
         };
         self.begin(arrival, opening, direction, detail, Facts::default(), out)
     }
@@ -108,7 +110,8 @@ impl FlowTable {
                 self.settle(slot, judged, arrival.number, out);
                 return;
             }
-            connection.detail = Detail::Tcp(Box::new(Tcp::after_syn(isn, prints(arrival))));
+            let (prints, dripping) = watches(arrival);
+            connection.detail = Detail::Tcp(Box::new(Tcp::after_syn(isn, prints, dripping)));
             if connection.service.is_some() {
                 telling::meet(&mut self.expected, connection, lens);
             }
@@ -173,8 +176,12 @@ impl FlowTable {
     }
 }
 
-/// Fingerprints are taken where a copy may go on from either end.
-fn prints(arrival: &Arrival<'_>) -> Prints {
-    let is_wanted = are_near(arrival.src.addr, arrival.dst.addr);
-    if is_wanted { Prints::on() } else { Prints::default() }
+/// Fingerprints are taken where a copy may go on from either end, and a model's answers looked for where
+/// the model is one of the house.
+fn watches(arrival: &Arrival<'_>) -> (Prints, Dripping) {
+    if are_near(arrival.src.addr, arrival.dst.addr) {
+        (Prints::on(), Dripping::on())
+    } else {
+        (Prints::default(), Dripping::default())
+    }
 }

@@ -30,6 +30,7 @@ impl FlowTable {
         if !tcp.goes_on(segment, sender) {
             return false;
         }
+        tcp.dripping.on_data(sender, now, segment.payload_len);
         connection.count(sender, ip_len, segment.payload_len > 0);
         connection.last = now;
         if self.timeouts.should_move(connection, now) {

@@ -2,6 +2,7 @@
 //! memory.
 
 mod direction;
+mod drips;
 mod fingerprints;
 mod limits;
 mod outcomes;

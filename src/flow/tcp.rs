@@ -6,6 +6,7 @@ use std::slice;
 use prefetch_index::prefetch_index;
 
 use super::contents::Content;
+use super::drips::Dripping;
 use super::endpoint::{Endpoint, State};
 use super::fingerprints::Prints;
 use super::history::{History, Once};
@@ -30,6 +31,7 @@ pub(super) struct Tcp {
     /// Who looks at the bytes, as long as they can tell something.
     pub(super) content: Option<Box<Content>>,
     pub(super) prints: Prints,
+    pub(super) dripping: Dripping,
     /// Bytes that were acknowledged and not captured.
     pub(super) missed_bytes: u64,
     pub(super) oddities: Oddities,
@@ -55,13 +57,13 @@ pub(super) struct Step {
 
 impl Tcp {
     /// A connection of which nothing was seen.
-    pub(super) fn new(prints: Prints) -> Self {
-        Self { content: Some(Box::default()), prints, ..Self::default() }
+    pub(super) fn new(prints: Prints, dripping: Dripping) -> Self {
+        Self { content: Some(Box::default()), prints, dripping, ..Self::default() }
     }
 
     /// A connection of which one plain SYN with sequence number `isn` was seen.
-    pub(super) fn after_syn(isn: u32, prints: Prints) -> Self {
-        let mut tcp = Self::new(prints);
+    pub(super) fn after_syn(isn: u32, prints: Prints, dripping: Dripping) -> Self {
+        let mut tcp = Self::new(prints, dripping);
         tcp.client.start_at_syn(isn, 1);
         tcp.client.state = State::SynSent;
         tcp.client_seen = true;
@@ -138,6 +140,7 @@ impl Tcp {
             content.flip();
         }
         self.prints.flip();
+        self.dripping.flip();
     }
 
     /// Has the cache lines fetched that every segment reads, of which none was read yet.
@@ -154,6 +157,7 @@ impl Tcp {
             + self.server.stream.heap_bytes()
             + self.content.as_ref().map_or(0, |content| content.bytes())
             + self.prints.heap_bytes()
+            + self.dripping.heap_bytes()
     }
 
     /// Takes the next segment, sent by `sender`, whose content is looked at through `lens`.
@@ -203,6 +207,9 @@ impl Tcp {
             Role::Server => self.server_seen = true,
         }
         if segment.payload_len > 0 && !rst && !underflow {
+            if advance > 0 {
+                self.dripping.on_data(sender, lens.at, segment.payload_len);
+            }
             let told = self.take_data(segment, sender, at + i64::from(syn), lens);
             let told = told.map(|(protocol, role)| (protocol, role.is_some_and(|r| r != sender)));
             found = found.or(told);

@@ -119,6 +119,13 @@ pub const FAMILIES: &[Family] = &[
         scenario: scenario!("worm-adaptive-tls"),
     },
     Family {
+        name: "worm-relay",
+        sees: "Two victims ask the model of 10.57.4.60, which entered them, and act upon its answers.",
+        spread: 3,
+        found: 3,
+        scenario: scenario!("worm-relay"),
+    },
+    Family {
         name: "worm-near-miss-racks",
         sees: "Backup, monitor and configuration tool go from server to server; one server is down.",
         spread: 0,
