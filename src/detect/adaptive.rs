@@ -72,7 +72,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             worm_share: 0.4,
-            usual: 0.05,
+            usual: 0.08,
             prior_failures: 10.0,
             short_share: 0.5,
             short: ByteSize(4096),

@@ -321,8 +321,8 @@ impl Forest {
         true
     }
 
-    /// The name that a tree had before: the oldest of those whose root is in it, or most of whose hosts
-    /// are. A host that turns out to be another tree's takes no name with it.
+    /// The name that a tree had before: the oldest of those whose root is in it, or at least half of
+    /// whose hosts are. A host that turns out to be another tree's takes no name with it.
     fn name(&self, members: &[IpAddr], named: &BTreeMap<Name, usize>) -> Option<Name> {
         let hosts: BTreeSet<_> = members.iter().collect();
         let mut here: BTreeMap<Name, usize> = BTreeMap::new();
@@ -330,7 +330,7 @@ impl Forest {
             *here.entry(*name).or_default() += 1;
         }
         let stays = |(name, count): (Name, usize)| {
-            let is_most = named.get(&name).is_none_or(|all| 2 * count > *all);
+            let is_most = named.get(&name).is_none_or(|all| 2 * count >= *all);
             (is_most || hosts.contains(&name.1)).then_some(name)
         };
         here.into_iter().find_map(stays)

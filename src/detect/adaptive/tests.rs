@@ -52,13 +52,13 @@ fn steered(stage: &mut Stage<Adaptive>, targets: usize) {
 fn speaks_of_who_goes_on_at_the_next_door_however_slowly() {
     let mut stage = office();
 
+    // Once may happen to anybody.
     steered(&mut stage, 1);
-    let one = stage.weight(WORM);
+    stage.assert_silent();
     steered(&mut stage, 3);
     let three = stage.weight(WORM);
 
-    assert!((2.0..=2.6).contains(&one), "{one}");
-    assert!((6.0..=8.0).contains(&three), "{three}");
+    assert!((5.0..=8.0).contains(&three), "{three}");
     let last = stage.last(WORM);
     assert_eq!((last.family, last.peers_total), (Family::Adaptation, 3));
     assert!(last.summary.contains("of 3 hosts"), "{}", last.summary);
